@@ -1,0 +1,62 @@
+# Every target sets itself up first: with uv where it works, otherwise with venv and pip. (Windows: README, "Without make".)
+# Choices: make test PYTHON=python3.12   make setup EXTRAS=test,notebooks,cuda13   make soak MINUTES=5
+VENV ?= .venv
+EXTRAS ?= test,notebooks
+PYTHON ?=
+MINUTES ?= 30
+ARGS ?=
+
+comma := ,
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.stamp-$(subst $(comma),-,$(EXTRAS))
+RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+# `uv --version` and not `command -v uv`: the shim of a version manager can be found and still not run. The branch is chosen
+# before anything runs: with `uv ... || pip ...` a failing uv would fall through to a pip that its environment does not have.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
+# An environment whose Python has gone (moved, upgraded away) is made anew.
+GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lab bench book gpu-check soak lint clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml
+ifeq ($(UV),)
+	@$(PY) $(RECENT) 2>/dev/null || { \
+	  for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	    "$$python" $(RECENT) 2>/dev/null && found="$$python" && break; \
+	  done; \
+	  test -n "$$found" || { echo "mgcbook needs Python 3.11 or newer: install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }; \
+	  echo "making $(VENV) with $$found (venv and pip; a minute or two)"; \
+	  "$$found" -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip -q
+	@$(PY) -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
+else
+	@$(PY) $(RECENT) 2>/dev/null || { echo "making $(VENV) with uv"; $(UV) venv -q --allow-existing --python '$(or $(PYTHON),>=3.11)' $(VENV); }
+	@$(UV) pip install -q -p $(PY) -e '.[$(EXTRAS)]'
+endif
+	@touch $@
+
+setup: $(STAMP) ## Make .venv and install everything
+demo: $(STAMP) ## Train, evaluate and fit a photograph in minutes; pictures in runs/demo/index.html
+	@$(PY) -m mgcbook demo $(ARGS)
+test: $(STAMP) ## Run the tests (ARGS='-m "not slow"' leaves the long ones out)
+	@$(PY) -m pytest -q $(ARGS)
+lab: $(STAMP) ## Open the notebooks in JupyterLab
+	@$(PY) -m jupyterlab notebooks $(ARGS)
+bench: $(STAMP) ## Measure network, rasterizer, tape and whole steps
+	@$(PY) -m mgcbook bench $(ARGS)
+book: $(STAMP) ## Build and execute the notebooks from notebooks/src
+	@$(PY) -m mgcbook.book.build $(ARGS)
+gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tests (first: make setup EXTRAS=test,notebooks,cuda13)
+	@$(PY) -m mgcbook doctor --gpu
+	@$(PY) -m pytest -q -m gpu $(ARGS)
+soak: $(STAMP) ## Train for MINUTES (30) and check that memory and step time stay flat
+	@$(PY) benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
+lint: $(STAMP) ## Check the style with ruff
+	@$(PY) -m ruff --version >/dev/null 2>&1 || { echo "ruff is in the extra 'dev': make setup EXTRAS=dev"; exit 1; }
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+clean: ## Remove .venv (runs/ stays)
+	rm -rf $(VENV)
