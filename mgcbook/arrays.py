@@ -1,0 +1,134 @@
+"""Where arrays live: the one door between NumPy on the host and CuPy on a GPU, and the check of shapes at public doors.
+
+Formulas never ask where an array is. They say `np.`, and NumPy hands the call to CuPy (NEP 13 and NEP 18). The few things
+that have no such hook are here: moving arrays, adding at repeated indices, and choosing the kernels that fit an array.
+"""
+
+import functools
+import importlib
+import inspect
+
+import numpy as np
+
+
+def is_device(array):
+    """True for an array that lives on a GPU (it offers CUDA's array interface)."""
+    return hasattr(array, "__cuda_array_interface__")
+
+
+def to_device(tree, device="cpu"):
+    """Move an array, or every array in a dict, list or tuple, to "cpu" or "cuda"; other values pass through.
+
+    Raises:
+        ValueError: for an unknown device.
+        ImportError: for "cuda" where CuPy is not installed; the message names the extra to install.
+    """
+    if device == "cpu":
+        return to_host(tree)
+    if device != "cuda":
+        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}")
+    try:
+        import cupy
+    except ImportError:
+        raise ImportError("device='cuda' needs CuPy: pip install 'mgcbook[cuda13]' (or [cuda12] for an older driver)") from None
+    return _map_arrays(cupy.asarray, tree)
+
+
+def to_host(tree):
+    """Copy an array, or every array in a dict, list or tuple, to NumPy; NumPy arrays and other values pass through."""
+    return _map_arrays(lambda array: array.get() if hasattr(array, "get") else array, tree)
+
+
+def _map_arrays(function, tree):
+    if isinstance(tree, dict):
+        return {key: _map_arrays(function, value) for key, value in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_map_arrays(function, value) for value in tree))
+    if isinstance(tree, list | tuple):
+        return type(tree)(_map_arrays(function, value) for value in tree)
+    return function(tree) if isinstance(tree, np.ndarray) or is_device(tree) else tree
+
+
+def scatter_add(out, index, values):
+    """out[index] += values in place, where repeated indices add up. Float sums on a GPU have no fixed order."""
+    if isinstance(out, np.ndarray):
+        np.add.at(out, index, values)
+    elif hasattr(out, "scatter_add"):  # stand-ins for CuPy bring their own
+        out.scatter_add(index, values)
+    else:
+        import cupyx
+
+        cupyx.scatter_add(out, index, values)
+
+
+def kernels_for(*arrays):
+    """The module of kernels that fits these bare arrays: Numba-CUDA, Numba, or the NumPy twins where Numba is missing."""
+    return _kernels("gpu" if any(map(is_device, arrays)) else "cpu")
+
+
+@functools.cache
+def _kernels(where):
+    if where == "cpu" and not _has_numba():
+        where = "twins"
+    return importlib.import_module(f"mgcbook.kernels.{where}")
+
+
+@functools.cache
+def _has_numba():
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def check_shapes(**expected):
+    """Check the shapes of arguments when a function is called: `@check_shapes(points="B V 3", focal="B")`.
+
+    A number must be met, a letter must be the same wherever it occurs in one call, and a leading "..." stands for any
+    number of axes. Arguments that are None are not checked. Only shapes are looked at, never values: reading a value would
+    stop a GPU.
+
+    Raises:
+        ValueError: for example "points: expected (B, V, 3), got (2, 40, 4)".
+    """
+    expected = {name: pattern.split() for name, pattern in expected.items()}
+
+    def decorate(function):
+        names = list(inspect.signature(function).parameters)
+        unknown = set(expected) - set(names)
+        if unknown:
+            raise TypeError(f"check_shapes: {function.__name__} has no argument {', '.join(sorted(unknown))}")
+        places = [(names.index(name), name, pattern) for name, pattern in expected.items()]
+
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            letters = {}
+            for place, name, pattern in places:
+                value = args[place] if place < len(args) else kwargs.get(name)
+                if value is not None:
+                    _check_shape(function.__name__, name, value, pattern, letters)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def _check_shape(function, name, value, pattern, letters):
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise ValueError(f"{function}: {name}: expected an array of shape {_spell(pattern)}, got {type(value).__name__}")
+    fits = shape[len(shape) - len(pattern) + 1 :] if pattern[0] == "..." else shape
+    axes = pattern[1:] if pattern[0] == "..." else pattern
+    if len(fits) != len(axes) or not all(_axis_fits(axis, n, letters) for axis, n in zip(axes, fits, strict=True)):
+        known = ", ".join(f"{letter} = {n}" for letter, n in letters.items() if letter in pattern)
+        raise ValueError(f"{function}: {name}: expected {_spell(pattern)}, got {tuple(shape)}" + (f" where {known}" if known else ""))
+
+
+def _axis_fits(axis, n, letters):
+    return n == int(axis) if axis.isdigit() else letters.setdefault(axis, n) == n
+
+
+def _spell(pattern):
+    return "(" + ", ".join(pattern) + ("," if len(pattern) == 1 else "") + ")"
