@@ -1,0 +1,55 @@
+"""Files that were computed once and can be computed again: where they live.
+
+The folder is $MGCBOOK_CACHE, else the user's cache directory. It may be read-only or full: then a warning is given and
+nothing is kept.
+"""
+
+import hashlib
+import os
+import sys
+import warnings
+from pathlib import Path
+
+
+def cache_dir():
+    """Folder for computed files; it need not exist yet."""
+    if os.environ.get("MGCBOOK_CACHE"):
+        return Path(os.environ["MGCBOOK_CACHE"]).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "mgcbook"
+
+
+def source_hash(*files, length=16):
+    """Name for what these source files compute: the first hexadecimal digits of SHA-256 over their bytes."""
+    digest = hashlib.sha256()
+    for file in sorted(map(Path, files), key=lambda path: path.name):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:length]
+
+
+def cached(name, build, load, save):
+    """What `load` reads from the file `name` of the cache, or what `build` makes, kept by `save` for the next time.
+
+    A file that `load` cannot read (ValueError, OSError) is built again.
+
+    Args:
+        name: file name; put a hash of the source into it.
+        build: () -> value.  load: (path) -> value.  save: (value, path), writes atomically.
+    """
+    path = cache_dir() / name
+    if path.is_file():
+        try:
+            return load(path)
+        except (ValueError, OSError) as error:
+            warnings.warn(f"{path}: cannot be read ({error}); it is built again", stacklevel=3)
+    value = build()
+    try:
+        save(value, path)
+    except OSError as error:
+        warnings.warn(f"{path}: cannot be written ({error}); set MGCBOOK_CACHE to a folder that can", stacklevel=3)
+    return value

@@ -1,0 +1,178 @@
+"""The morphable face model (Eq. 1): a mean face plus weighted directions of identity, expression and albedo.
+
+    shape  = mean + sum_i identity_i  deviation_i direction_i  + sum_j expression_j deviation_j direction_j     (Eq. 1)
+    albedo = mean + sum_k albedo_k    deviation_k direction_k, clipped to [0, 1]
+
+Every coefficient is a number of standard deviations, so a random face has coefficients from N(0, 1). Model frame: x to the
+subject's left, y up, z forward out of the face, millimetres. Built in chapter 02.
+"""
+
+import functools
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from mgcbook.arrays import check_shapes, to_device
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModel:
+    """Mean, bases and semantics of a face; every float array is float32, every index int32."""
+
+    mean: np.ndarray
+    """(V, 3) vertices of the mean face, in mm."""
+    identity_basis: np.ndarray
+    """(Ki, V, 3) directions, without unit; times the deviation they are mm for a coefficient of one."""
+    identity_deviation: np.ndarray
+    """(Ki,) standard deviation of each mode, falling."""
+    expression_basis: np.ndarray
+    """(Ke, V, 3)."""
+    expression_deviation: np.ndarray
+    """(Ke,)."""
+    albedo_mean: np.ndarray
+    """(V, 3) mean colour in [0, 1]."""
+    albedo_basis: np.ndarray
+    """(Ka, V, 3)."""
+    albedo_deviation: np.ndarray
+    """(Ka,)."""
+    triangles: np.ndarray
+    """(F, 3) vertex indices, counter-clockwise seen from outside."""
+    landmark_vertices: np.ndarray
+    """(68,) vertex of each landmark in the order of iBUG 300-W."""
+    mirror: np.ndarray
+    """(V,) index of the left-right partner of each vertex; a vertex of the midline is its own."""
+    regions: dict = field(default_factory=dict)
+    """Name -> (V,) bool, for example skin, eyes, lips, brows, nose."""
+    units: dict = field(default_factory=dict)
+    """Name -> (Ke,) expression coefficients of a facial action at full strength, for example jaw_open."""
+    name: str = "unnamed"
+    license: str = "unknown"
+
+    @property
+    def ranks(self):
+        """Number of modes: {"identity": Ki, "expression": Ke, "albedo": Ka}."""
+        bases = {"identity": self.identity_basis, "expression": self.expression_basis, "albedo": self.albedo_basis}
+        return {part: len(basis) for part, basis in bases.items()}
+
+    @functools.cached_property
+    def fans(self):
+        """Triangles around each vertex, padded with F; (V, valence) int32."""
+        return triangle_fans(self.triangles, len(self.mean))
+
+    @check_shapes(identity="B K", expression="B E")
+    def shape(self, identity, expression):
+        """Vertices of B faces in mm (Eq. 1); (B, Ki), (B, Ke) -> (B, V, 3)."""
+        offset = _combine(identity, self.identity_basis, self.identity_deviation, "identity")
+        offset = offset + _combine(expression, self.expression_basis, self.expression_deviation, "expression")
+        return self.mean + np.reshape(offset, (-1, *self.mean.shape))
+
+    @check_shapes(coefficients="B K")
+    def albedo(self, coefficients):
+        """Skin colours of B faces, clipped to [0, 1] (no gradient where clipped); (B, Ka) -> (B, V, 3)."""
+        offset = _combine(coefficients, self.albedo_basis, self.albedo_deviation, "albedo")
+        return np.clip(self.albedo_mean + np.reshape(offset, (-1, *self.mean.shape)), 0.0, 1.0)
+
+    @check_shapes(vertices="B V 3")
+    def vertex_normals(self, vertices):
+        """Unit outward normals at the vertices; (B, V, 3) mm -> (B, V, 3). See the function of the same name."""
+        return vertex_normals(vertices, self.triangles, self.fans)
+
+    @check_shapes(vertices="B V 3")
+    def landmarks(self, vertices):
+        """The 68 landmark vertices; (B, V, 3) -> (B, 68, 3)."""
+        return vertices[:, self.landmark_vertices]
+
+    def sample(self, rng, count, *, identity=1.0, expression=1.0, albedo=1.0):
+        """Coefficients of `count` random faces; -> {"identity": (B, Ki), "expression": (B, Ke), "albedo": (B, Ka)} float32.
+
+        Identity and albedo come from N(0, 1). Expressions come from named facial actions where the model has them, because
+        independent coefficients give lopsided faces (see `sample_expression`).
+
+        Args:
+            rng: numpy.random.Generator.
+            identity, expression, albedo: factor on the usual spread; 0 gives the mean.
+        """
+        draw = lambda rank, spread: (spread * rng.standard_normal((count, rank))).astype(np.float32)  # noqa: E731
+        drawn_identity = draw(self.ranks["identity"], identity)
+        drawn_expression = self.sample_expression(rng, count) * np.float32(expression)
+        return {"identity": drawn_identity, "expression": drawn_expression, "albedo": draw(self.ranks["albedo"], albedo)}
+
+    def sample_expression(self, rng, count, *, active=0.3, asymmetry=0.25):
+        """Expressions made of a few facial actions, never negative, left and right alike; -> (B, Ke) float32.
+
+        Args:
+            active: chance that an action takes part in an expression.
+            asymmetry: relative difference of left and right, one standard deviation.
+        """
+        if not self.units:
+            return rng.standard_normal((count, self.ranks["expression"])).astype(np.float32)
+        strength = {}
+        coefficients = np.zeros((count, self.ranks["expression"]))
+        for name, unit in self.units.items():
+            action = name.removesuffix("_left").removesuffix("_right")
+            if action != name or f"{name}_left" not in self.units:
+                if action not in strength:
+                    strength[action] = (rng.random(count) < active) * rng.beta(1.2, 1.8, count)
+                uneven = 1.0 + asymmetry * rng.standard_normal(count) * (action != name)
+                coefficients += (strength[action] * np.clip(uneven, 0.0, 1.5))[:, None] * unit
+        return coefficients.astype(np.float32)
+
+    def save(self, path):
+        """Write the model to a .npz file, complete or not at all. Raises ResourceError if it cannot be written."""
+        from mgcbook.face.model_file import save_model
+
+        save_model(self, path)
+
+    @staticmethod
+    def load(path):
+        """Read a model from a .npz file, never running code from it. Raises DataError if it is not a face model."""
+        from mgcbook.face.model_file import load_model
+
+        return load_model(path)
+
+    def to(self, device):
+        """The same model with its arrays on "cpu" or "cuda"."""
+        return replace(self, **{part.name: to_device(getattr(self, part.name), device) for part in fields(self)})
+
+
+def _combine(coefficients, basis, deviation, name):
+    """Sum of coefficient x deviation x direction, as one matrix product; (B, K) -> (B, 3 V)."""
+    if coefficients.shape[1] != len(deviation):
+        raise ValueError(f"{name}: expected {len(deviation)} coefficients per face, got shape {tuple(coefficients.shape)}")
+    return (coefficients * deviation) @ np.reshape(basis, (len(basis), -1))
+
+
+def triangle_fans(triangles, vertex_count):
+    """Triangles around each vertex in ascending order, padded with F; (F, 3) -> (V, largest valence) int32."""
+    corners = np.asarray(triangles).ravel()
+    order = np.argsort(corners, kind="stable")
+    owner = corners[order]
+    place = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    fans = np.full((vertex_count, place.max() + 1), len(triangles), np.int32)
+    fans[owner, place] = order // 3
+    return fans
+
+
+def vertex_normals(vertices, triangles, fans=None):
+    """Mean of the unit normals of the triangles around each vertex, made unit; (B, V, 3), (F, 3) -> (B, V, 3).
+
+    Only gathers: every vertex reads its own triangles in a fixed order, so the sums have the same bits on every run.
+
+    Args:
+        vertices: in mm.
+        fans: `triangle_fans(triangles, V)`, computed if not given.
+    """
+    fans = triangle_fans(triangles, vertices.shape[1]) if fans is None else fans
+    first = vertices[:, triangles[:, 0]]
+    normals = np.cross(vertices[:, triangles[:, 1]] - first, vertices[:, triangles[:, 2]] - first)
+    normals = normals / _length(normals)
+    normals = np.concatenate([normals, np.zeros_like(normals[:, :1])], axis=1)  # row F: the padding adds nothing
+    total = normals[:, fans[:, 0]]
+    for place in range(1, fans.shape[1]):
+        total = total + normals[:, fans[:, place]]
+    return total / _length(total)
+
+
+def _length(vectors):
+    """Length with a floor, so that a triangle without area has the normal 0 and a finite slope; (..., 3) -> (..., 1)."""
+    return np.sqrt(np.sum(vectors * vectors, axis=-1, keepdims=True) + 1e-20)

@@ -1,0 +1,34 @@
+"""Writing files so that an interrupted or failed write leaves what was there before."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from mgcbook.errors import ResourceError
+
+
+@contextlib.contextmanager
+def atomic_write(path):
+    """Open a binary file that appears under `path` only when everything is written; otherwise what was there before stays.
+
+    Raises:
+        ResourceError: if the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        if isinstance(error, OSError) and not isinstance(error, ResourceError):
+            raise ResourceError(f"{path}: cannot be written ({error.strerror or error}); what was there before is unchanged") from error
+        raise
