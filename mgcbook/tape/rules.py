@@ -39,7 +39,14 @@ def divide(x, y):
 @derivative_of(np.power)
 def power(x, n):
     y = x**n
-    return y, lambda g: g * n * x ** np.where(n != 0, n - 1, 1.0).astype(x.dtype), lambda g: g * y * np.log(np.where(x > 0, x, 1.0))
+
+    def vjp_base(g):
+        return g * n * x ** (n - 1 if np.ndim(n) == 0 and n != 0 else np.where(n != 0, n - 1, 1).astype(x.dtype))
+
+    def vjp_exponent(g):
+        return g * y * np.log(np.where(x > 0, x, 1)).astype(y.dtype)
+
+    return y, vjp_base, vjp_exponent
 
 
 @derivative_of(np.negative)
