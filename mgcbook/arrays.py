@@ -123,7 +123,8 @@ def _check_shape(function, name, value, pattern, letters):
     axes = pattern[1:] if pattern[0] == "..." else pattern
     if len(fits) != len(axes) or not all(_axis_fits(axis, n, letters) for axis, n in zip(axes, fits, strict=True)):
         known = ", ".join(f"{letter} = {n}" for letter, n in letters.items() if letter in pattern)
-        raise ValueError(f"{function}: {name}: expected {_spell(pattern)}, got {tuple(shape)}" + (f" where {known}" if known else ""))
+        where = f" where {known}" if known else ""
+        raise ValueError(f"{function}: {name}: expected {_spell(pattern)}, got {tuple(shape)}{where}")
 
 
 def _axis_fits(axis, n, letters):

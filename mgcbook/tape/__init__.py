@@ -5,4 +5,15 @@ from .check import check_gradients
 from .engine import Step, Tensor, backward, bare, constant, derivative_of, once, value_and_grad
 from .primitives import primitive
 
-__all__ = ["Step", "Tensor", "backward", "bare", "check_gradients", "constant", "derivative_of", "once", "primitive", "value_and_grad"]
+__all__ = [
+    "Step",
+    "Tensor",
+    "backward",
+    "bare",
+    "check_gradients",
+    "constant",
+    "derivative_of",
+    "once",
+    "primitive",
+    "value_and_grad",
+]

@@ -63,10 +63,10 @@ def _compare_with_differences(loss, params, ours, rng, tolerance, entries, step)
             finer = _central(loss, params, name, direction, size / 2)
             scale = max(np.abs(ours[name]).max() * np.abs(direction).max(), abs(slope), 1e-12)
             kink = abs(slope - finer) / scale
-            assert kink <= tolerance, f"{name}: two step sizes give {slope:.10g} and {finer:.10g}; this point is a kink, choose another"
+            assert kink <= tolerance, f"{name}: two step sizes give {slope:.10g} and {finer:.10g}: this point is a kink"
             expected = np.sum(ours[name] * direction)
             error = abs(finer - expected) / scale
-            assert error <= tolerance, f"{name}: the tape says {expected:.10g}, central differences {finer:.10g} (relative {error:.1e})"
+            assert error <= tolerance, f"{name}: the tape says {expected:.10g}, central differences {finer:.10g} ({error:.1e})"
             report.append((name, "differences", error))
     return report
 

@@ -74,7 +74,7 @@ class Tensor:
         return f"Tensor({self.value!r})"
 
     def _refuse(self, *_, **__):
-        raise TypeError("a Tensor is not a plain number or array and cannot be stored in one: use np.stack or np.where, or .value")
+        raise TypeError("a Tensor is no plain number or array and cannot be stored in one: use np.stack or np.where, or .value")
 
     __array__ = __float__ = __int__ = __index__ = __bool__ = _refuse
 
@@ -128,11 +128,14 @@ def _operator(ufunc, reflected=False):
     return backward_order if reflected else forward
 
 
-for _name, _ufunc in dict(add=np.add, sub=np.subtract, mul=np.multiply, truediv=np.divide, pow=np.power, matmul=np.matmul).items():
+_arithmetic = dict(add=np.add, sub=np.subtract, mul=np.multiply, truediv=np.divide, pow=np.power, matmul=np.matmul)
+_comparisons = dict(lt=np.less, le=np.less_equal, gt=np.greater, ge=np.greater_equal, eq=np.equal, ne=np.not_equal)
+
+for _name, _ufunc in _arithmetic.items():
     setattr(Tensor, f"__{_name}__", _operator(_ufunc))
     setattr(Tensor, f"__r{_name}__", _operator(_ufunc, reflected=True))
 
-for _name, _ufunc in dict(lt=np.less, le=np.less_equal, gt=np.greater, ge=np.greater_equal, eq=np.equal, ne=np.not_equal).items():
+for _name, _ufunc in _comparisons.items():
     setattr(Tensor, f"__{_name}__", lambda a, b, f=_ufunc: f(bare(a), bare(b)))
 
 
@@ -246,7 +249,8 @@ def _watch(array, name="params"):
     if type(array) is Tensor:
         raise TypeError(f"{name}: is watched already; this tape records first derivatives only")
     if getattr(getattr(array, "dtype", None), "kind", None) != "f":
-        raise TypeError(f"{name}: expected an array of floating-point numbers, got {getattr(array, 'dtype', type(array).__name__)}")
+        found = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{name}: expected an array of floating-point numbers, got {found}")
     return Tensor(array)
 
 

@@ -62,7 +62,7 @@ def norm(x, axis=None, keepdims=False):
 @derivative_of(np.matmul)
 def matmul(x, y):
     if x.ndim < 2 or y.ndim < 2:
-        raise TypeError(f"np.matmul: watched products need matrices, got shapes {x.shape} and {y.shape}; use np.einsum for vectors")
+        raise TypeError(f"np.matmul: expected matrices, got shapes {x.shape} and {y.shape}; use np.einsum for vectors")
     return x @ y, lambda g: g @ np.swapaxes(y, -1, -2), lambda g: np.swapaxes(x, -1, -2) @ g
 
 

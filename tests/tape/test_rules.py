@@ -61,10 +61,11 @@ FORMULAS = [
     ("astype", lambda x, y: x.astype(np.float64) * y),
 ]
 
+NAMES = [getattr(name, "__name__", name) for name, _ in FORMULAS]
 UNKNOWN_TO_HIPS = {np.flip, np.take}  # central differences alone judge these
 
 
-@pytest.mark.parametrize("name, formula", FORMULAS, ids=lambda value: getattr(value, "__name__", value if isinstance(value, str) else ""))
+@pytest.mark.parametrize("name, formula", FORMULAS, ids=NAMES)
 def test_rule_agrees_with_hips_and_differences(name, formula, rng):
     point = {"x": rng.uniform(0.2, 0.9, (3, 4)), "y": rng.uniform(0.2, 0.9, (3, 4))}
     hips = None if name in UNKNOWN_TO_HIPS else 1e-10
@@ -80,7 +81,7 @@ def test_the_table_leaves_no_rule_out():
     assert set(engine._rules) - {name for name, _ in FORMULAS} == {np.cross}
 
 
-@pytest.mark.parametrize("name, formula", FORMULAS, ids=lambda value: getattr(value, "__name__", value if isinstance(value, str) else ""))
+@pytest.mark.parametrize("name, formula", FORMULAS, ids=NAMES)
 def test_single_precision_stays_single(name, formula, rng):
     if name == "astype":
         return
