@@ -1,0 +1,3 @@
+
+from .raster import *  # noqa: F403
+from .sampling import *  # noqa: F403

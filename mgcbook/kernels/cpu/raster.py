@@ -1,0 +1,1 @@
+from ..twins.raster import *  # noqa: F403

@@ -1,0 +1,1 @@
+from ..twins.sampling import *  # noqa: F403
