@@ -31,8 +31,7 @@ class Layout:
     @classmethod
     def of(cls, model, **options):
         """The layout that fits a face model's ranks."""
-        identity, expression, albedo = model.ranks
-        return cls(identity, expression, albedo, **options)
+        return cls(**model.ranks, **options)
 
     @cached_property
     def lengths(self):
@@ -88,11 +87,9 @@ class Layout:
         return np.concatenate([parts[name] for name in self.lengths], axis=-1)
 
     def released_order(self):
-        """Where each of our numbers stands in the output of MGCNet's released network: ours = theirs[..., order]; (size,) int.
-
+        """Where each of our numbers stands in the output of MGCNet's released network: ours = theirs[..., order]; (size,) int."""
         # Paper: alpha, beta, gamma, R, t, theta, with 80/80/64; MGCNet's code: shape 80, texture 80, expression 64, then rz, ry, rx,
-        # tx, ty, tz and light; here: the paper's order, because the paper is what a reader has in hand.
-        """
+        # tx, ty, tz and light; here: the paper's order and ranks by default, because the paper is what a reader has in hand.
         theirs, start = {}, 0
         for name in ("identity", "albedo", "expression", "rotation", "translation", "light"):
             theirs[name] = np.arange(start, start + self.lengths[name])
