@@ -62,7 +62,7 @@ class Camera:
         """
         scale = width / self.width
         if abs(height - scale * self.height) > 0.5:
-            raise ValueError(f"resized: expected the aspect ratio of {self.width} x {self.height}, got {width} x {height}; crop first")
+            raise ValueError(f"resized: expected the shape of {self.width} x {self.height}, got {width} x {height}; crop first")
         center = self.center[0] * scale, self.center[1] * height / self.height
         return replace(self, focal=self.focal * scale, width=width, height=height, center=center)
 
@@ -140,7 +140,7 @@ def camera_from_model(rotation_offset, translation_offset, main):
 
 @check_shapes(vertices="V 3", landmark_vertices="68")
 def main_pose(vertices, landmark_vertices, camera):
-    """The pose that shows a face upright, the nose in the middle and chin to top vertex on 75 % of the height; (V, 3) -> (3,), (3,).
+    """The pose that shows a face upright, its nose in the middle, chin to top on 75 % of the height; (V, 3) -> (3,), (3,).
 
     MGCNet derived its constant main pose from the Basel mean face by this rule; as a rule it fits any face model.
 

@@ -22,7 +22,7 @@ def sh_basis(normals):
     """The nine spherical harmonics H_b of unit normals, with MGCNet's factors and signs; (..., 3) -> (..., 9)."""
     x, y, z = (normals[..., i] for i in range(3))
     a0, a1, a2, a2z, a2xy = _FACTORS
-    # Factors of a diffuse (Lambertian) surface would be pi, 2 pi / 3, pi / 4; these differ by one number per band, and theta absorbs it.
+    # A diffuse (Lambertian) surface has pi, 2 pi / 3, pi / 4 per band; these differ by one number per band, and theta absorbs it.
     bands = [a0 * np.ones_like(x), -a1 * y, a1 * z, -a1 * x,
              a2 * x * y, -a2 * y * z, a2z * (3 * z * z - 1), -a2 * x * z, a2xy * (x * x - y * y)]  # fmt: skip
     return np.stack(bands, axis=-1)

@@ -88,8 +88,8 @@ class Layout:
 
     def released_order(self):
         """Where each of our numbers stands in the output of MGCNet's released network: ours = theirs[..., order]; (size,) int."""
-        # Paper: alpha, beta, gamma, R, t, theta, with 80/80/64; MGCNet's code: shape 80, texture 80, expression 64, then rz, ry, rx,
-        # tx, ty, tz and light; here: the paper's order and ranks by default, because the paper is what a reader has in hand.
+        # Paper: alpha, beta, gamma, R, t, theta, with 80/80/64; MGCNet's code: shape 80, texture 80, expression 64, then rz, ry,
+        # rx, tx, ty, tz, light; here: the paper's order and ranks by default, because the paper is what a reader has in hand.
         theirs, start = {}, 0
         for name in ("identity", "albedo", "expression", "rotation", "translation", "light"):
             theirs[name] = np.arange(start, start + self.lengths[name])

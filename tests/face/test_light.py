@@ -44,7 +44,7 @@ def test_each_channel_has_its_own_light(rng):
 def test_float32_stays_float32_and_wrong_light_is_named(rng):
     albedo = np.ones((1, 4, 3), np.float32)
     assert shade(albedo, albedo, np.zeros((1, 3, 9), np.float32)).dtype == np.float32
-    with pytest.raises(ValueError, match=r"shade: light: expected \(B, 3, 9\) where B = 1, got \(1, 9, 3\)|expected \(B, 3, 9\), got \(1, 9, 3\)"):
+    with pytest.raises(ValueError, match=r"shade: light: expected \(B, 3, 9\), got \(1, 9, 3\)"):
         shade(albedo, albedo, np.zeros((1, 9, 3), np.float32))
 
 

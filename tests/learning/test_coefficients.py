@@ -67,7 +67,7 @@ def test_wrong_vectors_and_parts_are_named():
     with pytest.raises(ValueError, match=r"expected \(..., 45\) for identity 5 \+ expression 4 \+ albedo 3 .* got \(1, 257\)"):
         layout.split(np.zeros((1, 257)))
     parts = layout.split(np.zeros((1, 45)))
-    with pytest.raises(ValueError, match="parts: expected identity, expression, .* got light"):
+    with pytest.raises(ValueError, match=r"parts: expected identity, expression, .* got light"):
         layout.join({"light": parts["light"]})
     with pytest.raises(ValueError, match=r"parts\['albedo'\]: expected \(..., 3\), got \(1, 4\)"):
         layout.join({**parts, "albedo": np.zeros((1, 4))})
@@ -76,6 +76,6 @@ def test_wrong_vectors_and_parts_are_named():
 def test_gradients(rng):
     layout = Layout(5, 4, 3, rotation_scale=0.5, translation_scale=(2.0, 3.0, 50.0))
     weights = {name: rng.normal(size=part.shape) for name, part in layout.split(np.zeros((2, layout.size))).items()}
-    there_and_back = lambda v: layout.split(layout.join({name: part**2 for name, part in layout.split(v).items()}))  # noqa: E731
+    there_and_back = lambda v: layout.split(layout.join({name: part**2 for name, part in layout.split(v).items()}))
     check_gradients(lambda v: sum(np.sum(weights[name] * part) for name, part in there_and_back(v).items()),
                     rng.normal(size=(2, layout.size)), rng)  # fmt: skip
