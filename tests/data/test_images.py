@@ -22,6 +22,7 @@ def corners():
 
 def png_claiming(width, height):
     """A tiny PNG whose header claims any size."""
+
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -107,7 +108,7 @@ def test_half_a_jpeg_is_refused(tmp_path, rng):
     data = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(data, "JPEG")
     (tmp_path / "half.jpg").write_bytes(data.getvalue()[: len(data.getvalue()) // 2])
-    with pytest.raises(DataError, match="cut short.*again"):
+    with pytest.raises(DataError, match=r"cut short.*again"):
         images.read_image(tmp_path / "half.jpg")
 
 
@@ -176,5 +177,5 @@ def test_real_photographs_are_read(realkit):
         assert image.ndim == 3 and image.shape[2] == 3 and 0.1 < image.mean() < 0.9
     with pytest.raises(DataError, match="cut short"):
         images.read_image(realkit / "hostile" / "truncated.jpg")
-    with pytest.raises(DataError, match="not a known picture format|git lfs"):
+    with pytest.raises(DataError, match=r"not a known picture format|git lfs"):
         images.read_image(realkit / "hostile" / "lfs_pointer.mat")
