@@ -1,0 +1,165 @@
+"""The settings of a training run: a frozen dataclass, two presets, and the JSON form that lies in the run folder."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from mgcbook.errors import DataError, UsageError
+from mgcbook.files import atomic_write
+from mgcbook.learning.losses import Weights
+
+CONFIG = "config.json"
+
+MAY_CHANGE = frozenset({"steps", "report_every", "snapshot_every", "checkpoint_every", "keep", "tensorboard"})
+"""Settings that may differ when a run goes on: they say how long and what is written, not what is computed."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train the network on triples of views without knowing the true faces (Sec. 3.8, Eq. 6). The defaults are the paper's."""
+
+    steps: int = 400_000
+    """How many steps in all (Sec. 4: 400K)."""
+    batch: int = 5
+    """Triples of views a step (Sec. 4: 5)."""
+    image_size: int = 224
+    """Width and height of the images in pixels (Sec. 4: 224)."""
+    face: Literal["light", "full"] = "full"
+    """Resolution of the built-in face model: about 4K or 36K vertices."""
+    depth: Literal[18, 34, 50] = 50
+    """Which ResNet (Sec. 3.1: 50)."""
+    width: int = 64
+    """Channels of the ResNet's first layer; 64 is the standard."""
+    pretrained: str = ""
+    """Start from these weights: a torchvision .pth or a .safetensors file; empty: random ones."""
+    learning_rate: float = 1e-4
+    """Of Adam, at the start (Sec. 4: 1e-4)."""
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    """How the learning rate goes on: as it is (paper), down to 0 along a cosine, or a tenth after two thirds of the steps."""
+    clip_norm: float = 0.0
+    """Gradients longer than this are scaled down to it; 0 leaves them as they are (paper)."""
+    rotation_scale: float = 1.0
+    """Radians per unit of the network's rotation outputs."""
+    translation_scale: float = 1.0
+    """Millimetres per unit of the network's translation outputs."""
+    reprojected: bool = False
+    """Depth loss in the form that is 0 at the truth, not the one of the paper (Eq. 4)."""
+    antialiased: bool = False
+    """Let the outline of the rendered face pull on its shape (beyond the paper)."""
+    weights: Weights = field(default_factory=Weights)
+    """Trade-off of the losses."""
+    data: str = "synthetic"
+    """"synthetic": faces made while training; otherwise a folder with a data set."""
+    seed: int = 0
+    """Of the first weights and of the order and content of the batches; the same seed gives the same numbers."""
+    report_every: int = 10
+    """Steps between two reports (a line of metrics.jsonl)."""
+    snapshot_every: int = 1000
+    """Steps between two pictures of the state of things; 0: none."""
+    checkpoint_every: int = 1000
+    """Steps between two checkpoints."""
+    keep: int = 2
+    """How many of the newest checkpoints stay; the best one stays as well."""
+    tensorboard: bool = False
+    """Also write TensorBoard's event files (needs the extra `tensorboard`)."""
+
+    def __post_init__(self):
+        for name in ("batch", "image_size", "width", "report_every", "checkpoint_every", "keep"):
+            _at_least(self, name, 1)
+        for name in ("steps", "snapshot_every", "clip_norm", "seed"):
+            _at_least(self, name, 0)
+        if not self.learning_rate > 0:
+            raise UsageError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
+
+
+def _at_least(config, name, smallest):
+    value = getattr(config, name)
+    if not value >= smallest:
+        raise UsageError(f"{name}: expected at least {smallest}, got {value}")
+
+
+PRESETS = {
+    "paper": TrainConfig(),
+    "classroom": TrainConfig(
+        steps=400,
+        batch=5,
+        image_size=64,
+        face="light",
+        depth=18,
+        width=16,
+        learning_rate=1e-3,
+        schedule="cosine",
+        clip_norm=10.0,
+        translation_scale=10.0,
+        report_every=1,
+        snapshot_every=50,
+        checkpoint_every=50,
+    ),
+}
+"""paper: Sec. 4, days on a GPU. classroom: the same steps with a narrow network and small images, minutes on a CPU."""
+
+
+def preset(name):
+    """The settings of a preset.
+
+    Raises:
+        UsageError: for a name that is none; the message lists those that are.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
+    return PRESETS[name]
+
+
+def to_dict(config):
+    """A configuration as plain dicts and numbers that JSON can hold."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def from_dict(values, where="configuration"):
+    """The TrainConfig that `to_dict` wrote; settings it does not name keep their defaults.
+
+    Raises:
+        DataError: for a setting that does not exist.
+    """
+    values = dict(values)
+    weights = values.pop("weights", {})
+    for known, given, inside in ((TrainConfig, values, ""), (Weights, weights, "weights.")):
+        unknown = set(given) - {entry.name for entry in fields(known)}
+        if unknown:
+            raise DataError(f"{where}: no setting is called {', '.join(inside + name for name in sorted(unknown))}")
+    return replace(TrainConfig(**values), weights=Weights(**weights))
+
+
+def save_config(config, run_folder):
+    """Write the configuration as config.json into a run folder; returns the path."""
+    path = Path(run_folder) / CONFIG
+    with atomic_write(path) as file:
+        file.write(json.dumps(to_dict(config), indent=2).encode() + b"\n")
+    return path
+
+
+def load_config(run_folder):
+    """Read the configuration of a run folder.
+
+    Raises:
+        DataError: if there is none, or if it cannot be read.
+    """
+    path = Path(run_folder) / CONFIG
+    try:
+        return from_dict(json.loads(path.read_text(encoding="utf-8")), path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); is this the folder of a training run?") from error
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a configuration ({error})") from error
+
+
+def changes(old, new):
+    """Settings in which two configurations differ in a way that changes what is computed: ["batch: 5 there, 4 here", ...].
+
+    The number of steps counts where the learning rate follows from it.
+    """
+    old, new = to_dict(old), to_dict(new)
+    free = MAY_CHANGE - ({"steps"} if new["schedule"] != "constant" else set())
+    names = [name for name in new if name not in free and old[name] != new[name]]
+    return [f"{name}: {old[name]} there, {new[name]} here" for name in names]
