@@ -32,10 +32,16 @@ def describe_gpu():
     except ImportError:
         return False, f"{name}, driver {version}, without CuPy: pip install 'mgcbook[{extra}]'"
     except Exception as error:  # a driver that does not fit raises more than one kind
-        return False, f"{name}, driver {version}, but CuPy cannot use it ({error}); pip install 'mgcbook[{extra}]' fits this driver"
+        return (
+            False,
+            f"{name}, driver {version}, but CuPy cannot use it ({error}); pip install 'mgcbook[{extra}]' fits this driver",
+        )
     parts = [part for part in ("numba-cuda", "nvidia-cudnn-frontend") if not _is_installed(part)]
     if parts:
-        return False, f"{name}, driver {version}, CuPy {cupy.__version__}, without {', '.join(parts)}: pip install 'mgcbook[{extra}]'"
+        return (
+            False,
+            f"{name}, driver {version}, CuPy {cupy.__version__}, without {', '.join(parts)}: pip install 'mgcbook[{extra}]'",
+        )
     return count > 0, f"{count} x {name}, driver {version}, CuPy {cupy.__version__}"
 
 

@@ -36,6 +36,14 @@ def kernel(function=None, *, exact=False):
     return njit(nogil=True, cache=True, error_model="numpy", fastmath=set() if exact else FAST)(function)
 
 
+def helper(function):
+    """Compile a function that only kernels call; it is cached as a part of them.
+
+    Numba looks at the file of a kernel alone: after a change of a helper in another file, delete the `*.nbi` files.
+    """
+    return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
 def run_blocks(function, count, *args):
     """Call function(start, stop, *args) on ranges that together cover range(count) once, on all threads; wait for them.
 

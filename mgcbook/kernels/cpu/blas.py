@@ -1,0 +1,150 @@
+"""Matrix products inside kernels: the sgemm of the BLAS that NumPy itself brings, called by its address.
+
+A kernel calls `sgemm` on one block at a time, on its own thread, while the block is in the cache. That needs a BLAS that does
+not start threads of its own: use `with one_thread():` around run_blocks. Outside of it np.matmul keeps all its threads.
+
+Where NumPy's BLAS cannot be found, a plain loop takes its place: slower (about 10 times), the same on every system.
+`MGCBOOK_BLAS=loops` chooses it by hand.
+"""
+
+import contextlib
+import ctypes
+import glob
+import os
+import sys
+import threading
+
+import llvmlite.binding
+import numpy as np
+from numba import cfunc, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .threads import FAST
+
+# Prefix and suffix of the names in OpenBLAS as NumPy's wheels build it, as distributions build it, and of MKL and Accelerate.
+_SPELLINGS = (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", ""))
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = types.int32(101), types.int32(111), types.int32(112)
+
+# Whole numbers go as 64 bits also to libraries that read 32: on little-endian machines both find them in the same place.
+_ARGUMENTS = (types.int32,) * 3 + (types.int64,) * 3 + (types.float32,) + (types.voidptr, types.int64) * 2 \
+    + (types.float32, types.voidptr, types.int64)
+
+
+def _libraries():
+    """Paths of shared libraries that may hold the BLAS of this NumPy, most likely first."""
+    package = os.path.dirname(np.__file__)
+    yield from sorted(glob.glob(os.path.join(package + ".libs", "*openblas*")))  # wheels for Linux and Windows
+    yield from sorted(glob.glob(os.path.join(package, ".dylibs", "*openblas*")))  # wheels for macOS
+    for name in ("lib/libcblas.so.3", "lib/libmkl_rt.so*", "lib/libcblas.3.dylib", "Library/bin/libcblas.dll"):  # conda
+        yield from glob.glob(os.path.join(sys.prefix, name))
+    if sys.platform == "darwin":
+        yield "/System/Library/Frameworks/Accelerate.framework/Accelerate"
+    if os.path.exists("/proc/self/maps"):
+        with open("/proc/self/maps") as lines:
+            yield from sorted({line.split()[-1] for line in lines if "blas" in line and ".so" in line})
+
+
+def _find():
+    """(address of cblas_sgemm, get_num_threads, set_num_threads), the last two None where unknown; or None."""
+    if os.environ.get("MGCBOOK_BLAS") == "loops" or sys.byteorder != "little":
+        return None
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        for prefix, suffix in _SPELLINGS:
+            function = getattr(library, f"{prefix}cblas_sgemm{suffix}", None)
+            if function is not None:
+                name = f"{prefix}openblas_%s_num_threads{suffix}"
+                return (ctypes.cast(function, ctypes.c_void_p).value,
+                        getattr(library, name % "get", None), getattr(library, name % "set", None))
+    return None
+
+
+@njit(fastmath=FAST, nogil=True)
+def _loops(order, turn_a, turn_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    """What cblas_sgemm does, row-major: C = alpha op(A) op(B) + beta C."""
+    for i in range(m):
+        row = c[i * ldc : i * ldc + n]
+        for j in range(n):
+            row[j] = beta * row[j] if beta != 0 else np.float32(0)  # 0 * NaN of fresh memory would be NaN
+        for p in range(k):
+            factor = alpha * (a[p * lda + i] if turn_a == 112 else a[i * lda + p])
+            if turn_b == 112:
+                for j in range(n):
+                    row[j] += factor * b[j * ldb + p]
+            else:
+                line = b[p * ldb : p * ldb + n]
+                for j in range(n):
+                    row[j] += factor * line[j]
+
+
+def _compile_loops():
+    import numba
+
+    signature = types.void(*[types.CPointer(types.float32) if t is types.voidptr else t for t in _ARGUMENTS])
+
+    @cfunc(signature)
+    def sgemm_loops(order, turn_a, turn_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+        wide = 1 << 40  # the extents are not known here; carray only needs a shape that is never checked
+        _loops(order, turn_a, turn_b, m, n, k, alpha, numba.carray(a, wide), lda, numba.carray(b, wide), ldb,
+               beta, numba.carray(c, wide), ldc)
+
+    return sgemm_loops
+
+
+_found = _find()
+_loops_code = _compile_loops() if _found is None else None  # kept alive: kernels hold its address
+_address, _get, _set = _found or (_loops_code.address, None, None)
+llvmlite.binding.add_symbol("mgcbook_cblas_sgemm", _address)
+_cblas_sgemm = types.ExternalFunction("mgcbook_cblas_sgemm", types.void(*_ARGUMENTS))
+
+
+@intrinsic
+def _pointer(typing_context, number):
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
+@njit(inline="always")
+def address(array):
+    """The address of an array's first number, as an integer: sgemm steps from it to rows and columns (4 bytes a number)."""
+    return np.int64(array.ctypes.data)
+
+
+@njit(inline="always")
+def sgemm(turn_a, turn_b, m, n, k, a, lda, b, ldb, beta, c, ldc):
+    """C (m, n) = op(A) op(B) + beta C, float32, row-major; a, b, c are addresses, ld. the steps from row to row in numbers."""
+    _cblas_sgemm(_ROW_MAJOR, _TRANSPOSED if turn_a else _PLAIN, _TRANSPOSED if turn_b else _PLAIN,
+                 np.int64(m), np.int64(n), np.int64(k), np.float32(1), _pointer(np.int64(a)), np.int64(lda),
+                 _pointer(np.int64(b)), np.int64(ldb), np.float32(beta), _pointer(np.int64(c)), np.int64(ldc))
+
+
+_lock = threading.Lock()
+_inside = 0
+_before = 1
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Inside, BLAS uses one thread for each caller; afterwards as many as before. May be nested and used by several threads."""
+    global _inside, _before
+    if _set is None:
+        yield
+        return
+    with _lock:
+        if _inside == 0:
+            _before = _get()
+            _set(1)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _set(_before)

@@ -1,0 +1,55 @@
+"""Convolution in plain NumPy: windows as a view, then one matrix product. The readable twin of cpu/conv.py and conv_backward.py."""
+
+import numpy as np
+
+from .norm import norm_gradient
+
+__all__ = ["conv", "conv_backward"]
+
+
+def patches(x, kh, kw, stride, padding):
+    """What each window sees, one row for each output pixel; (B, H, W, C) -> (B, H', W', kh kw C)."""
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    height, width = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1
+    taps = [x[:, i : i + stride * height : stride, j : j + stride * width : stride] for i in range(kh) for j in range(kw)]
+    return np.concatenate(taps, axis=-1)
+
+
+def _act(x, before):
+    return x if before is None else np.maximum(before[0] * x + before[1], 0)
+
+
+def conv(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
+    """Convolution, optionally with the batch norms around it; see cpu/conv.py. (B, H, W, C), (kh, kw, C, O) -> (B, H', W', O)."""
+    kh, kw, _, out = weight.shape
+    y = patches(_act(x, before), kh, kw, stride, padding) @ np.reshape(weight, (-1, out))
+    if after is not None:
+        scale, shift, skip, relu = after
+        y = scale * y + shift
+        y = y if skip is None else y + skip
+        y = np.maximum(y, 0) if relu else y
+    if not sums:
+        return y
+    return y, np.stack([np.sum(y, axis=(0, 1, 2), dtype=np.float64), np.sum(np.square(y), axis=(0, 1, 2), dtype=np.float64)])
+
+
+def conv_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True):
+    """The gradients of conv: (dx, dweight, sums); see cpu/conv_backward.py."""
+    kh, kw, channels, out = weight.shape
+    dz = d if norm is None else norm_gradient(d, *norm)
+    columns = patches(_act(x, before), kh, kw, stride, padding)
+    dweight = (columns.reshape(-1, columns.shape[-1]).T @ dz.reshape(-1, out)).reshape(weight.shape)
+    if not need_x:
+        return None, dweight, None
+    batch, height, width, _ = dz.shape
+    dcolumns = (dz @ weight.reshape(-1, out).T).reshape(batch, height, width, kh, kw, channels)
+    padded = np.zeros((batch, x.shape[1] + 2 * padding, x.shape[2] + 2 * padding, channels), x.dtype)
+    for i in range(kh):  # each tap gives its share back to the pixel that it saw
+        for j in range(kw):
+            padded[:, i : i + stride * height : stride, j : j + stride * width : stride] += dcolumns[:, :, :, i, j]
+    dx = padded[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
+    sums = None
+    if before is not None:
+        dx = np.where(before[0] * x + before[1] > 0, dx, 0)
+        sums = np.stack([np.sum(dx, axis=(0, 1, 2), dtype=np.float64), np.sum(dx * x, axis=(0, 1, 2), dtype=np.float64)])
+    return (dx if onto is None else onto + dx), dweight, sums
