@@ -44,16 +44,18 @@ def value_noise(rng, height, width, cells=8, octaves=2):
     for _ in range(octaves):
         rows, columns = int(cells) + 1, max(2, int(cells) * width // height + 1)
         grid = rng.random((rows, columns), dtype=np.float32)
-        total += np.float32(strength) * (_stretch(height, rows) @ grid @ _stretch(width, columns).T)
+        total += np.float32(strength) * _stretch(_stretch(grid, height).T, width).T
         weight += strength
         cells, strength = cells * 2.3, strength / 2
     return total / np.float32(weight)
 
 
-def _stretch(size, samples):
-    """Linear interpolation from `samples` values to `size`, as a matrix (size, samples)."""
-    place = np.linspace(0, samples - 1, size)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(samples))).astype(np.float32)
+def _stretch(grid, size):
+    """Linear interpolation along the first axis to another number of rows; (R, C) -> (size, C)."""
+    place = np.linspace(0, len(grid) - 1, size, dtype=np.float32)
+    lower = np.minimum(place.astype(int), len(grid) - 2)
+    part = (place - lower)[:, None]
+    return grid[lower] * (1 - part) + grid[lower + 1] * part
 
 
 def gradient(rng, height, width):
