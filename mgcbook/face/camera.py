@@ -117,6 +117,12 @@ def invert(a_from_b):
     return back, -_turn(back, translation)
 
 
+def relative_pose(source_from_model, target_from_model):
+    """The pose source_from_target = P_s P_t^-1 of Eq. 2, from two poses of one face; ((B, 3, 3), (B, 3)) x 2 -> the same."""
+    # Paper: Sec. 3.2 prints P_t^-1 P_s; here: P_s P_t^-1, because only that takes points seen by the target to the source.
+    return compose(source_from_model, invert(target_from_model))
+
+
 def _turn(rotation, vectors):
     return np.matmul(rotation, vectors[:, :, None])[:, :, 0]
 
