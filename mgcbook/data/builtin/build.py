@@ -1,65 +1,53 @@
-"""Assemble the built-in face model from its steps."""
+"""Put the built-in face model together: mean, bases, landmarks, regions, facial actions."""
 
 import numpy as np
 
-from mgcbook.data.builtin import _first_bases
+from mgcbook.data.builtin.bases import FITTED, albedo_modes, expression_modes, identity_modes
+from mgcbook.data.builtin.grid import REFINE, light_vertices, make_grid
+from mgcbook.data.builtin.landmarks import landmark_vertices
+from mgcbook.data.builtin.masks import regions
+from mgcbook.data.builtin.surface import mean_surface
 from mgcbook.face.morphable import FaceModel
 
-NAMES = {"jawOpen": "jaw_open", "browInnerUp": "brow_raise_inner", "browOuterUp": "brow_raise_outer"}
 
-
-def build(level, ranks=(80, 80, 64)):
-    study = _first_bases.build({"light": 1, "full": 3}[level], *ranks)
-    mean = study["V"]
-    parts = {}
-    for part, key in (("identity", "B_id"), ("expression", "B_ex"), ("albedo", "B_alb")):
-        basis = study[key].astype(np.float64).reshape(len(study[key]), -1)
-        deviation = np.sqrt((basis**2).sum(1) / len(mean))
-        order = np.argsort(-deviation, kind="stable")
-        parts[f"{part}_basis"] = (basis / deviation[:, None])[order].reshape(-1, *mean.shape).astype(np.float32)
-        parts[f"{part}_deviation"] = deviation[order].astype(np.float32)
+def build(level, recipe=FITTED, name="mgcbook built-in face"):
+    """Compute a FaceModel from nothing but the tables and formulas of this folder; "light" or "full"."""
+    face = mean_surface(level)
+    identity_basis, identity_deviation = identity_modes(level, recipe)
+    expression_basis, expression_deviation, units = expression_modes(level, recipe)
+    albedo_mean, albedo_basis, albedo_deviation = albedo_modes(level, recipe)
+    landmarks, found = landmark_vertices(mean_surface("light")), regions(mean_surface("full"))
+    nested = light_vertices(make_grid(REFINE))
     return FaceModel(
-        mean=mean.astype(np.float32),
-        albedo_mean=study["albedo"].astype(np.float32),
-        triangles=study["T"].astype(np.int32),
-        landmark_vertices=study["landmarks"].astype(np.int32),
-        mirror=_mirror(mean, study["low"]),
-        regions=_regions(mean, study),
-        units=_units(study, parts),
-        name="mgcbook built-in face",
+        mean=_single(face.points),
+        identity_basis=_single(identity_basis),
+        identity_deviation=_single(identity_deviation),
+        expression_basis=_single(expression_basis),
+        expression_deviation=_single(expression_deviation),
+        albedo_mean=_single(albedo_mean),
+        albedo_basis=_single(albedo_basis),
+        albedo_deviation=_single(albedo_deviation),
+        triangles=face.grid.triangles,
+        landmark_vertices=landmarks if level == "light" else nested[landmarks].astype(np.int32),
+        mirror=face.grid.mirror,
+        regions=found if level == "full" else {region: mask[nested] for region, mask in found.items()},
+        units=_with_both_sides({action: _single(coefficients) for action, coefficients in units.items()}),
+        name=f"{name} ({level})",
         license="MIT",
-        **parts,
     )
 
 
-def _mirror(mean, low):
-    from scipy.spatial import cKDTree
-
-    points = np.concatenate([mean, 5.0 * low[:, None]], axis=1)
-    return cKDTree(points).query(points * [-1, 1, 1, 1])[1].astype(np.int32)
-
-
-def _regions(mean, study):
-    masks = _first_bases.AL.masks(*mean.T, study["row"], study["low"])
-    regions = {"eyes": masks["eye"] > 0.5, "lips": masks["lips"] > 0.5, "brows": masks["brow"] > 0.5, "nostrils": masks["nostril"] > 0.5}
-    regions["nose"] = (np.abs(mean[:, 0]) < 18) & (mean[:, 1] > -46) & (mean[:, 1] < 5) & (mean[:, 2] > 90)
-    regions["mouth_inner"] = np.zeros(len(mean), bool)
-    regions["skin"] = ~(regions["eyes"] | regions["lips"] | regions["brows"] | regions["nostrils"])
-    regions["front"] = mean[:, 2] > 30
-    return regions
-
-
-def _units(study, parts):
-    basis = (parts["expression_basis"] * parts["expression_deviation"][:, None, None]).reshape(80, -1).astype(np.float64)
-    gram = basis @ basis.T
-    target = study["exp_units"].reshape(len(study["exp_names"]), -1).astype(np.float64)
-    solved = np.linalg.solve(gram, basis @ target.T).T.astype(np.float32)
-    snake = lambda name: "".join("_" + c.lower() if c.isupper() else c for c in name)  # noqa: E731
-    units = {}
-    for name, coefficients in zip(study["exp_names"], solved, strict=True):
-        stem, _, side = name.partition("_")
-        units[NAMES.get(stem, snake(stem)) + {"": "", "L": "_left", "R": "_right"}[side]] = coefficients
-    for stem in {name.removesuffix("_left") for name in units if name.endswith("_left")}:
-        units[stem] = units[f"{stem}_left"] + units[f"{stem}_right"]
-    units["brow_raise"] = units["brow_raise_inner"] + units["brow_raise_outer"]
+def _with_both_sides(units):
+    """Add to every pair of left and right actions the sum of both, to the brows the whole raise, and the opposite directions."""
+    units = dict(units)
+    for action in [name.removesuffix("_left") for name in units if name.endswith("_left")]:
+        units[action] = units[f"{action}_left"] + units[f"{action}_right"]
+    for side in ("", "_left", "_right"):
+        units[f"brow_raise{side}"] = units[f"brow_raise_inner{side}"] + units[f"brow_raise_outer{side}"]
+    for action in ("jaw", "mouth"):
+        units[f"{action}_rightward"] = -units[f"{action}_leftward"]
     return dict(sorted(units.items()))
+
+
+def _single(array):
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,107 +1,164 @@
-"""Expression basis: FACS-like blendshape units (full activation = 1) and local GP residual modes, compressed to n modes."""
+"""Facial actions: what muscles do, as displacements at full strength, in mm.
+
+The set follows the action units of Ekman and Friesen 1978 (Facial Action Coding System), left and right apart; the number of the
+unit stands beside each. Amplitudes and windows are our own choice, within the ranges people reach without effort.
+"""
+
 import numpy as np
-from mgcbook.data.builtin.sculpt import sstep, gauss2, curve, smax, A, cspline, CZ
 
-def units(V, row, low, gridV=None, nslit=0):
-    """dict name -> (N,3) displacement at full activation (mm)."""
-    x, y, z = V.T; ax = np.abs(x); O = np.zeros_like(x); D = {}
-    L = sstep(-4, 6, x); Rr = sstep(-4, 6, -x)                 # subject's left (+x) / right weights, sum ~ 1 at the midline
-    sg = np.tanh(x / 3.0)
-    def add(n, dx=0, dy=0, dz=0):
-        D[n] = np.stack([O + dx, O + dy, O + dz], 1)
-    def lr(n, dx=0, dy=0, dz=0):                                # dx is given towards lateral (+)
-        f = np.stack([O + sg * dx, O + dy, O + dz], 1)
-        D[n + '_L'] = f * L[:, None]; D[n + '_R'] = f * Rr[:, None]
-    r = row - 48.0
-    # weight of the mandible: S-curve across the mouth line, split inside the slit, 0.45 at the corners
-    c = sstep(10, 27, ax)
-    wu = 0.45 * sstep(12, 28, ax); wl = 1 - 0.55 * sstep(8, 28, ax)
-    wj = np.where(low, 1 - (1 - wl) * sstep(8, 0, r), wu * sstep(-10, 0, r))
-    # on the side of the face: signed distance to the line TMJ -> mouth corner, soft over 44 mm
-    dl = ((y + 12) * 76 + (z - 12) * 54) / np.hypot(76, 54)
-    ws = sstep(24, -20, dl)
-    side = sstep(27, 46, ax)
-    wj = (wj * (1 - side) + ws * side) * sstep(-12, 30, z)
-    def jaw(theta, fwd=0., side=0.):
-        t = np.deg2rad(theta); py, pz = y + 12, z - 12
-        dy = py * np.cos(t) - pz * np.sin(t) - py; dz = py * np.sin(t) + pz * np.cos(t) - pz
-        return wj * side, wj * dy, wj * (dz + fwd)
-    add('jawOpen', *jaw(15.0)); add('jawForward', *jaw(0, fwd=5.0)); add('jawSide', *jaw(0, side=6.0))
-    # ---- mouth
-    up = ~low
-    lipu = np.where(up, sstep(-7, -1, r), 0) * sstep(29, 17, ax); lipl = np.where(low, sstep(7, 1, r), 0) * sstep(29, 17, ax)
-    co = gauss2(ax, y, 26, -66, 13, 12) ; cos_ = gauss2(ax, y, 26, -66, 9, 9)
-    mo = gauss2(x, y, 0, -66, 24, 15)
-    lr('smile', 5.0 * co, 6.5 * co + 3.0 * gauss2(ax, y, 38, -38, 13, 12), -4.5 * co + 3.0 * gauss2(ax, y, 40, -36, 12, 12))
-    lr('frown', 1.5 * co, -5.5 * co, -1.5 * co)
-    lr('stretch', 6.0 * co, -1.2 * co, -3.5 * co)
-    lr('dimple', 2.0 * cos_, 0.5 * cos_, -3.5 * cos_)
-    q = np.clip(1 - (ax / 27) ** 2, 0, 1)
-    add('pucker', -8.5 * sg * gauss2(ax, y, 25, -66, 13, 13) * sstep(3, 20, ax), 0, 6.0 * gauss2(x, y, 0, -66, 17, 12) - 1.0 * co)
-    add('funnel', -6.0 * sg * gauss2(ax, y, 25, -66, 13, 13) * sstep(3, 20, ax), 2.5 * lipu * q - 3.0 * lipl * q, 5.0 * gauss2(x, y, 0, -66, 17, 11))
-    ul = np.where(up, sstep(-9, -1, r), 0)
-    lr('upperLipUp', 0, 4.5 * ul * gauss2(ax, y, 9, -58, 11, 11) + 1.4 * gauss2(ax, y, 15, -40, 8, 8) + 1.6 * gauss2(ax, y, 27, -45, 8, 10), 1.2 * gauss2(ax, y, 25, -42, 8, 8))
-    ll = np.where(low, sstep(9, 1, r), 0)
-    lr('lowerLipDown', 0, -5.0 * ll * gauss2(ax, y, 9, -70, 11, 12), -0.8 * ll * gauss2(ax, y, 9, -70, 11, 10))
-    add('lipsPart', 0, 1.2 * lipu * q - 2.0 * lipl * q, 0)
-    add('lipPress', 0, -1.6 * np.where(up, sstep(-5, -2.0, r) * sstep(0.0, -2.0, r), 0) * q * 1.6 + 1.8 * np.where(low, sstep(6, 2, r) * sstep(0, 2, r), 0) * q * 1.6, -1.6 * (lipu + lipl) * q)
-    add('rollUpper', 0, -2.5 * np.where(up, sstep(-5, -2.0, r), 0) * q * sstep(0, -2, r), -3.0 * lipu * q)
-    add('rollLower', 0, 3.0 * np.where(low, sstep(6, 2.0, r), 0) * q * sstep(0, 2, r), -3.2 * lipl * q)
-    add('chinRaise', 0, 4.0 * gauss2(x, y, 0, -90, 17, 12) * low + 2.5 * gauss2(x, y, 0, -66, 20, 8), 1.8 * gauss2(x, y, 0, -73, 17, 7) - 0.8 * gauss2(x, y, 0, -96, 12, 7))
-    add('upperShrug', 0, 3.0 * gauss2(x, y, 0, -60, 20, 9), 1.4 * gauss2(x, y, 0, -57, 17, 7))
-    add('mouthSide', 5.5 * mo, 0, 0); add('mouthUpDown', 0, 3.0 * gauss2(x, y, 0, -66, 24, 12), 0)
-    # ---- cheeks, nose
-    lr('cheekPuff', 4.5 * gauss2(ax, y, 48, -60, 13, 15), 0, 6.0 * gauss2(ax, y, 42, -60, 13, 15) + 1.5 * gauss2(ax, y, 15, -54, 12, 8))
-    lr('cheekRaise', 0, 4.0 * gauss2(ax, y, 40, -24, 15, 9) + 1.8 * gauss2(ax, y, 32, -9, 12, 5) * sstep(22.5, 24, row), 2.2 * gauss2(ax, y, 40, -24, 14, 9))
-    lr('noseSneer', -0.6 * gauss2(ax, y, 12, -12, 6, 10), 3.0 * gauss2(ax, y, 14, -38, 8, 9) + 2.6 * gauss2(ax, y, 12, -14, 7, 12) - 1.8 * gauss2(ax, y, 16, 17, 9, 7), 1.2 * gauss2(ax, y, 10, -8, 6, 9))
-    add('nostrilFlare', 1.8 * sg * gauss2(ax, y, 14, -40, 5, 5), 0, 0)
-    # ---- brows
-    lr('browInnerUp', 0, 6.0 * gauss2(ax, y, 15, 22, 10, 9), 0.6 * gauss2(ax, y, 15, 28, 10, 8))
-    lr('browOuterUp', 0, 5.5 * gauss2(ax, y, 43, 21, 12, 9), 0)
-    lr('browDown', -2.2 * gauss2(ax, y, 19, 19, 11, 8), -5.0 * gauss2(ax, y, 22, 19, 14, 8.5), 1.2 * gauss2(ax, y, 17, 17, 10, 6))
-    # ---- lids: computed on the grid, column by column
-    if gridV is not None:
-        GX, GY, GZ = [gridV[..., i] for i in range(3)]; gax = np.abs(GX)
-        nr, nc = GX.shape; k = (nr - 1) // 60; rg = np.broadcast_to((np.arange(nr) / k)[:, None], GX.shape)
-        fx = sstep(15.8, 19.5, gax[20 * k]) * sstep(45.2, 42.0, gax[20 * k])
-        yc, zc, yl, zl = GY[14 * k], GZ[14 * k], GY[23 * k], GZ[23 * k]
-        ball = lambda X, Y: CZ + np.sqrt(np.maximum(13.2 ** 2 - (np.abs(X) - A['pd']) ** 2 - Y ** 2, 1.0))
-        t = np.clip((rg - 14) / 3, 0, 1)
-        yn = np.where(rg <= 17, yc + (yl + 0.9 - yc) * t ** 1.0, yl + 0.9 * np.clip((23 - rg) / 6, 0, 1))
-        u = np.clip((yc - yn) / (yc - yl), 0, 1)
-        zn = smax(zc + (zl - zc) * u, ball(GX, yn), 1.0)
-        zn = np.where(rg <= 17, zn, zn - 0.4 * sstep(17, 18, rg) * sstep(23, 22, rg))
-        m = ((rg > 14) & (rg < 23)) * fx
-        blink = np.stack([0 * GX, m * (yn - GY), m * (zn - GZ)], -1)
-        # lower lid raise (squint): rows 22..26
-        wl_ = sstep(20.0, 22.0, rg) * sstep(28, 23, rg) * fx
-        sq = np.stack([0 * GX, wl_ * 2.4, 0.3 * wl_], -1)
-        flat = lambda F: np.concatenate([F.reshape(-1, 3), np.zeros((nslit, 3))])
-        bl, sq = flat(blink), flat(sq)
-        for s, w in (('_L', L), ('_R', Rr)):
-            D['blink' + s] = bl * w[:, None]
-            D['eyeWide' + s] = -0.28 * bl * w[:, None] + np.stack([O, 0.8 * gauss2(ax, y, 33, 14, 13, 5), O], 1) * w[:, None]
-            D['squint' + s] = (sq + 0.22 * bl) * w[:, None]
-    return D
+from mgcbook.data.builtin.anthropometry import JAW_HINGE, PUPIL_X
+from mgcbook.data.builtin.lids import lid_fields
+from mgcbook.data.builtin.shapes import step
 
-SD = dict(jawOpen=0.27, jawForward=0.25, jawSide=0.25, pucker=0.3, funnel=0.3, mouthSide=0.3)     # sd of the activation; others 0.40
+JAW_ANGLE = 15.0
+"""Degrees at jaw_open = 1: about 25 mm between the incisors; the limit of healthy adults is 40 to 50 mm [own]."""
 
-def gp_residual(V, low, anchors, alow, n=60, scales=((22.0, 0.9), (11.0, 0.55))):
-    """Local GP around mouth, eyes and brows; the two lips are pushed apart along a 4th axis so that they decorrelate."""
-    def emb(P, lo):
-        m = gauss2(P[:, 0], P[:, 1], 0, -66, 22, 12)
-        return np.concatenate([P, (np.where(lo, -1, 1) * 12 * m)[:, None]], 1)
-    def amp(P):
-        ax, y = np.abs(P[:, 0]), P[:, 1]
-        return np.clip(gauss2(P[:, 0], y, 0, -68, 26, 18) + 0.55 * gauss2(ax, y, 32, 10, 20, 14) + 0.35 * gauss2(ax, y, 38, -40, 18, 20), 0, 1)
-    def K(P, Q):
-        d2 = np.maximum((P ** 2).sum(1)[:, None] + (Q ** 2).sum(1)[None] - 2 * P @ Q.T, 0).astype(np.float32); o = 0
-        for l, s in scales: o = o + np.float32(s * s) * np.exp(d2 * np.float32(-0.5 / l ** 2))
-        return o
-    aA, aV = amp(anchors), amp(V)
-    keep = aA > 0.05; P = emb(anchors, alow)[keep]; aA = aA[keep]
-    w, U = np.linalg.eigh((K(P, P) * aA[:, None] * aA[None]).astype(float)); w, U = w[::-1][:n], U[:, ::-1][:, :n]
-    phi = ((K(emb(V, low), P) * aA[None].astype(np.float32)) @ (U / np.sqrt(w)).astype(np.float32) * aV[:, None].astype(np.float32)).T
-    out = np.zeros((3 * n, len(V), 3), np.float32)
-    for c in range(3): out[c * n:(c + 1) * n, :, c] = phi
-    return out
+SPREAD = {"jaw_open": 0.27, "jaw_forward": 0.25, "jaw_leftward": 0.25, "pucker": 0.3, "funnel": 0.3, "mouth_leftward": 0.3}
+"""Standard deviation of an action's strength in the basis; all others have 0.40."""
+COMMON_SPREAD = 0.40
+
+
+def actions(face):
+    """Name -> displacement of the sheet at full strength; Surface -> dict of (V, 3) mm."""
+    single = jaw_fields(face) | _lips(face)
+    paired = _corners(face) | _cheeks_and_nose(face) | _brows(face) | lid_fields(face)
+    left, right = step(-4, 6, face.x)[:, None], step(-4, 6, -face.x)[:, None]
+    for name, field in paired.items():
+        single[f"{name}_left"] = field * left
+        single[f"{name}_right"] = field * right
+    return single
+
+
+def jaw_weight(face):
+    """Share of the jaw's motion that the skin follows; (V,) in 0..1."""
+    from_mouth, across = face.row - 48.0, face.across
+    # in front: all below the lips, nothing above, split between the lips, 0.45 at the corners
+    upper = 0.45 * step(12, 28, across) * step(-10, 0, from_mouth)
+    lower = 1 - 0.55 * step(8, 28, across) * step(8, 0, from_mouth)
+    front = np.where(face.is_lower, lower, upper)
+    # beside the mouth: by the distance to the line from the hinge to the corner of the mouth
+    beyond = ((face.y - JAW_HINGE[0]) * 76 + (face.z - JAW_HINGE[1]) * 54) / np.hypot(76, 54)
+    beside = step(27, 46, across)
+    return (front * (1 - beside) + step(24, -20, beyond) * beside) * step(-12, 30, face.z)
+
+
+def jaw_fields(face):
+    """AU 26/27 jaw drop, AU 29 jaw thrust, AU 30 jaw sideways."""
+    weight = jaw_weight(face)[:, None]
+    return {name: (weight * motion).astype(np.float32) for name, motion in jaw_motions(face.sheet).items()}
+
+
+def jaw_motions(points):
+    """Name -> displacement of points fixed to the jaw; (V, 3) -> dict of (V, 3) mm."""
+    forward, sideways = np.broadcast_to([0, 0, 5.0], points.shape), np.broadcast_to([6.0, 0, 0], points.shape)
+    return {"jaw_open": _turned_by_jaw(points), "jaw_forward": forward, "jaw_leftward": sideways}
+
+
+def _turned_by_jaw(points):
+    """Displacement when the jaw turns about its hinge; (V, 3) -> (V, 3) mm."""
+    angle = np.deg2rad(JAW_ANGLE)
+    y, z = points[:, 1] - JAW_HINGE[0], points[:, 2] - JAW_HINGE[1]
+    turned_y, turned_z = y * np.cos(angle) - z * np.sin(angle), y * np.sin(angle) + z * np.cos(angle)
+    return np.stack([np.zeros_like(y), turned_y - y, turned_z - z], -1)
+
+
+def _lip_windows(face):
+    """Weights of the upper and lower lip near the mouth line, falling over `rows`; 0 at the corners."""
+    from_mouth, inside = face.row - 48.0, step(29, 17, face.across)
+    upper = lambda rows: np.where(face.is_lower, 0, step(-rows, -1, from_mouth))  # noqa: E731
+    lower = lambda rows: np.where(face.is_lower, step(rows, 1, from_mouth), 0)  # noqa: E731
+    return upper, lower, inside
+
+
+def _lips(face):
+    side, across, from_mouth = np.tanh(face.x / 3.0), face.across, face.row - 48.0
+    upper, lower, inside = _lip_windows(face)
+    upper_lip, lower_lip = upper(7) * inside, lower(7) * inside
+    central = np.clip(1 - (across / 27) ** 2, 0, 1)
+    upper_red = np.where(face.is_lower, 0, step(-5, -2, from_mouth) * step(0, -2, from_mouth))
+    lower_red = np.where(face.is_lower, step(6, 2, from_mouth) * step(0, 2, from_mouth), 0)
+    inward = -side * face.pair(25, -66, 13, 13) * step(3, 20, across)
+    corners = face.pair(26, -66, 13, 12)
+    return {
+        "pucker": face.field(8.5 * inward, 0, 6.0 * face.middle(0, -66, 17, 12) - corners),  # AU 18
+        "funnel": face.field(  # AU 22
+            6.0 * inward, 2.5 * upper_lip * central - 3.0 * lower_lip * central, 5.0 * face.middle(0, -66, 17, 11)
+        ),
+        "lips_part": face.field(y=1.2 * upper_lip * central - 2.0 * lower_lip * central),  # AU 25
+        "lips_press": face.field(  # AU 24
+            y=central * (2.9 * lower_red - 2.6 * upper_red), z=-1.6 * (upper_lip + lower_lip) * central
+        ),
+        "upper_lip_roll": face.field(y=-2.5 * upper_red * central, z=-3.0 * upper_lip * central),  # AU 28
+        "lower_lip_roll": face.field(y=3.0 * lower_red * central, z=-3.2 * lower_lip * central),  # AU 28
+        "chin_raise": face.field(  # AU 17
+            y=4.0 * face.middle(0, -90, 17, 12) * face.is_lower + 2.5 * face.middle(0, -66, 20, 8),
+            z=1.8 * face.middle(0, -73, 17, 7) - 0.8 * face.middle(0, -96, 12, 7),
+        ),
+        "upper_lip_shrug": face.field(y=3.0 * face.middle(0, -60, 20, 9), z=1.4 * face.middle(0, -57, 17, 7)),
+        "mouth_leftward": face.field(x=5.5 * face.middle(0, -66, 24, 15)),
+        "mouth_up": face.field(y=3.0 * face.middle(0, -66, 24, 12)),
+        "nostril_flare": face.field(x=1.8 * side * face.pair(14, -40, 5, 5)),  # AU 38
+    }
+
+
+def _corners(face):
+    side = np.tanh(face.x / 3.0)
+    wide, narrow = face.pair(26, -66, 13, 12), face.pair(26, -66, 9, 9)
+    upper, lower, _ = _lip_windows(face)
+    raised = upper(9) * face.pair(9, -58, 11, 11)
+    dropped = lower(9) * face.pair(9, -70, 11, 11.5)
+    return {
+        "smile": face.field(  # AU 12
+            5.0 * side * wide, 6.5 * wide + 3.0 * face.pair(38, -38, 13, 12), 3.0 * face.pair(40, -36, 12, 12) - 4.5 * wide
+        ),
+        "frown": face.field(1.5 * side * wide, -5.5 * wide, -1.5 * wide),  # AU 15
+        "mouth_stretch": face.field(6.0 * side * wide, -1.2 * wide, -3.5 * wide),  # AU 20
+        "dimple": face.field(2.0 * side * narrow, 0.5 * narrow, -3.5 * narrow),  # AU 14
+        "upper_lip_raise": face.field(  # AU 10
+            y=4.5 * raised + 1.4 * face.pair(15, -40, 8, 8) + 1.6 * face.pair(27, -45, 8, 10), z=1.2 * face.pair(25, -42, 8, 8)
+        ),
+        "lower_lip_drop": face.field(y=-5.0 * dropped, z=-0.8 * dropped),  # AU 16
+    }
+
+
+def _cheeks_and_nose(face):
+    side = np.tanh(face.x / 3.0)
+    below_lid = step(22.5, 24, face.row)
+    return {
+        "cheek_puff": face.field(  # AU 34
+            4.5 * side * face.pair(48, -60, 13, 15), 0, 6.0 * face.pair(42, -60, 13, 15) + 1.5 * face.pair(15, -54, 12, 8)
+        ),
+        "cheek_raise": face.field(  # AU 6
+            y=4.0 * face.pair(40, -24, 15, 9) + 1.8 * face.pair(32, -9, 12, 5) * below_lid, z=2.2 * face.pair(40, -24, 14, 9)
+        ),
+        "nose_wrinkle": face.field(  # AU 9
+            -0.6 * side * face.pair(12, -12, 6, 10),
+            3.0 * face.pair(14, -38, 8, 9) + 2.6 * face.pair(12, -14, 7, 12) - 1.8 * face.pair(16, 17, 9, 7),
+            1.2 * face.pair(10, -8, 6, 9),
+        ),
+    }
+
+
+def _brows(face):
+    side = np.tanh(face.x / 3.0)
+    return {
+        "brow_raise_inner": face.field(y=6.0 * face.pair(15, 22, 10, 9), z=0.6 * face.pair(15, 28, 10, 8)),  # AU 1
+        "brow_raise_outer": face.field(y=5.5 * face.pair(43, 21, 12, 9)),  # AU 2
+        "brow_lower": face.field(  # AU 4
+            -2.2 * side * face.pair(19, 19, 11, 8), -5.0 * face.pair(22, 19, 14, 8.5), 1.2 * face.pair(17, 17, 10, 6)
+        ),
+    }
+
+
+RESIDUAL_SCALES = ((22.0, 0.9), (11.0, 0.55))
+"""Gaussian process of what the actions leave out: (length in mm, standard deviation in mm)."""
+LIP_DISTANCE = 12.0
+"""The lips are this far apart, in mm, along a fourth axis of the process, so that they move independently."""
+
+
+def residual_embedding(face):
+    """Points of the process with the lips apart, and where it acts: mouth, lids, brows, cheeks; (V, 4), (V,)."""
+    apart = np.where(face.is_lower, -LIP_DISTANCE, LIP_DISTANCE) * face.middle(0, -66, 22, 12)
+    near_eye, near_cheek = face.pair(PUPIL_X + 0.5, 10, 20, 14), face.pair(38, -40, 18, 20)
+    window = np.clip(face.middle(0, -68, 26, 18) + 0.55 * near_eye + 0.35 * near_cheek, 0, 1)
+    return np.concatenate([face.sheet, apart[:, None]], 1), window
