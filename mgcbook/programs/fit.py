@@ -7,7 +7,7 @@ Built in chapter 07.
 """
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ class FitConfig:
     """Largest change of a coefficient in one step, in standard deviations; falls to a tenth along half a cosine."""
     same_person: bool = True
     """Several photographs show one person: identity and albedo are shared and the multi-view losses take part."""
-    weights: Weights = Weights()
+    weights: Weights = field(default_factory=Weights)
     """Trade-off of the losses; the paper's."""
 
 
@@ -107,10 +107,10 @@ def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
         error = np.sum(landmark_loss(predicted, landmarks, config.weights.landmark_important)) * unit**2
         return config.weights.landmark * error + config.weights.regularisation * np.sum(regularisation(parts, config.weights))
 
-    params = _to_params(start, decoder, scaled, config)
-    for params, _, _ in _descend(lambda params: (loss(params), {}), params, config.landmark_steps, config.rate):
-        pass
-    return _to_coefficients(params, decoder, scaled, len(landmarks))
+    best = _to_params(start, decoder, scaled, config)
+    for now in _descend(lambda params: (loss(params), {}), best, config.landmark_steps, config.rate):
+        best = now.params
+    return _to_coefficients(best, decoder, scaled, len(landmarks))
 
 
 def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None):
@@ -142,10 +142,9 @@ def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, star
         coefficients = np.reshape(_assemble(params, scaled.layout, count), (*order, scaled.layout.size))
         return total_loss(coefficients, batch, scaled, config.weights)
 
-    params = _to_params(start, decoder, scaled, config)
-    for step, (params, terms, _) in enumerate(_descend(loss, params, config.steps, config.rate), 1):
-        losses = {name: float(term) for name, term in terms.items()}
-        yield Progress(step, config.steps, losses, _to_coefficients(params, decoder, scaled, count))
+    for now in _descend(loss, _to_params(start, decoder, scaled, config), config.steps, config.rate):
+        losses = {name: float(term) for name, term in now.terms.items()}
+        yield Progress(now.step, config.steps, losses, _to_coefficients(now.params, decoder, scaled, count))
 
 
 def fit(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None):
@@ -159,8 +158,14 @@ def fit(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None
 # ---------------------------------------------------------------- the descent
 
 
+class _Now(NamedTuple):
+    step: int
+    params: dict
+    terms: dict
+
+
 def _descend(loss, params, steps, rate):
-    """Adam along half a cosine; yields (params, terms, loss) after each step."""
+    """Adam along half a cosine; yields _Now after each step."""
     gradient, state = value_and_grad(loss, has_aux=True), init_adam(params)
     for step in range(steps):
         (value, terms), grads = gradient(params)
@@ -169,7 +174,7 @@ def _descend(loss, params, steps, rate):
             raise NumericalError(f"fit: the loss {bad!r} is not finite in step {step + 1}; try a smaller rate")
         now = rate * (0.55 + 0.45 * np.cos(np.pi * step / steps))
         params, state = adam(params, grads, state, now)
-        yield params, terms, value
+        yield _Now(step + 1, params, terms)
 
 
 def _scaled(decoder):
@@ -209,7 +214,7 @@ def _landmark_model(model):
 def _check_photographs(images, landmarks, camera):
     expected = (len(landmarks), camera.height, camera.width, 3)
     if images.shape != expected:
-        raise DataError(f"images: expected {expected} for {len(landmarks)} sets of landmarks, got {images.shape}; align them first")
+        raise DataError(f"images: expected {expected} like the camera and the landmarks, got {images.shape}; align them first")
     for name, array in (("images", images), ("landmarks", landmarks)):
         if not np.isfinite(array).all():
             raise DataError(f"{name}: expected finite numbers, found NaN or infinity; check the file")

@@ -11,8 +11,8 @@ STYLE = """
 :root { color-scheme: light dark; --ink: #1d2329; --soft: #5b6670; --line: #d9dee3; --ground: #ffffff; --tint: #f4f6f8; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e9ec; --soft: #9aa5af; --line: #363d45; --ground: #15191d; --tint: #1e242a; } }
-body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); margin: 0 auto; padding: 2rem 1rem 4rem;
-  max-width: 60rem; }
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); margin: 0 auto;
+  padding: 2rem 1rem 4rem; max-width: 60rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .5rem; }
 p { max-width: 44rem; } .soft { color: var(--soft); }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; border-radius: 6px; display: block; }
