@@ -89,8 +89,7 @@ def sample_surroundings(rng, parts, model, vertices, albedo, *, occluders=0.3):
         made |= _glasses(rng, landmarks, worn)
     if hides[3]:
         made |= _held(rng, landmarks, skin_color, worn)
-    if len(parts.mouth):
-        made |= _mouth(rng, vertices[parts.mouth].astype(float), landmarks)
+    made |= _mouth(rng, vertices[parts.mouth].astype(float), landmarks)
     return _assemble(parts, made, tuple(worn))
 
 
@@ -244,17 +243,20 @@ def _held(rng, landmarks, skin_color, worn):
 
 
 def _mouth(rng, ring, landmarks):
-    """A dark bag behind the lips, and a row of upper teeth that stays with the skull."""
-    middle = ring.mean(0)
-    bag = [ring * (1 - s) + s * (middle + [0, 0, -20.0]) + [0, 0, -1.5] for s in (0.0, 0.35, 0.75, 1.0)]
-    bag_color = np.repeat(np.array([[0.20, 0.07, 0.06], [0.13, 0.04, 0.04], [0.05, 0.02, 0.02], [0.03, 0.01, 0.01]]), len(ring), axis=0)
-    made = {"mouth": (np.concatenate(bag), bag_color, 0.0, 0.0)}
+    """A row of upper teeth that stays with the skull, and a dark bag behind the lips where the face model has a hole there."""
+    made = {}
+    if len(ring):
+        middle = ring.mean(0) + np.array([0, 0, -20.0])
+        bag = [ring * (1 - s) + s * middle + np.array([0, 0, -1.5]) for s in (0.0, 0.35, 0.75, 1.0)]
+        bag_color = np.array([[0.20, 0.07, 0.06], [0.13, 0.04, 0.04], [0.05, 0.02, 0.02], [0.03, 0.01, 0.01]])
+        made["mouth"] = np.concatenate(bag), np.repeat(bag_color, len(ring), axis=0), 0.0, 0.0
     if rng.random() < 0.85:
-        upper = landmarks[[61, 62, 63]].mean(0)
+        upper, drop = landmarks[[61, 62, 63]].mean(0), rng.uniform(0.5, 3.5)
         across = np.linspace(-1, 1, 12)
         half = 0.38 * (landmarks[54, 0] - landmarks[48, 0])
-        edge = np.stack([upper[0] + half * across, np.full(12, upper[1] - rng.uniform(0.5, 3.5)), upper[2] - 5 - 11 * across**2], axis=-1)
-        made["teeth"] = np.concatenate([edge + [0, 9, -1], edge]), np.array([0.82, 0.79, 0.70]) * rng.uniform(0.8, 1.05), 0.0, 0.3
+        edge = np.stack([upper[0] + half * across, np.full(12, upper[1] - drop), upper[2] - 5 - 11 * across**2], axis=-1)
+        ivory = np.array([0.82, 0.79, 0.70]) * rng.uniform(0.8, 1.05)
+        made["teeth"] = np.concatenate([edge + np.array([0, 9, -1]), edge]), ivory, 0.0, 0.3
     return made
 
 

@@ -20,9 +20,9 @@ TILE = 256
 """Samples across a tile of skin grain."""
 TILE_MM = 160.0
 """Its size on the skin."""
-SKIN_WEIGHTS = {"nostrils": 0.2, "lips": 0.7, "brows": 0.4, "eyes": 0.15}
+SKIN_WEIGHTS = {"nostrils": 0.2, "lips": 0.7, "brows": 0.4, "eyes": 0.15, "mouth_inner": 0.0}
 """How much of the render loss the parts of the face get; 1 for skin, 0 for what is no face (Sec. 3.3)."""
-GLOSS = {"nose": 1.6, "lips": 1.7, "brows": 0.3, "eyes": 4.0, "nostrils": 0.1}
+GLOSS = {"nose": 1.6, "lips": 1.7, "brows": 0.3, "eyes": 4.0, "nostrils": 0.1, "mouth_inner": 0.2}
 """Strength of highlights relative to the cheeks."""
 
 
@@ -47,10 +47,9 @@ class Material:
         x, y, z = model.mean.T
         place = np.stack([80 * np.arctan2(x, z + 20), y], axis=-1)
         skin, gloss = np.ones(len(x), np.float32), np.ones(len(x), np.float32)
-        for name, weights in ((name, weights) for weights in (SKIN_WEIGHTS, GLOSS) for name in weights):
-            if name in model.regions:
-                target = skin if weights is SKIN_WEIGHTS else gloss
-                target[model.regions[name]] = weights[name]
+        for target, strengths in ((skin, SKIN_WEIGHTS), (gloss, GLOSS)):
+            for name, strength in strengths.items():
+                target[model.regions.get(name, [])] = strength
         wet = model.regions.get("eyes", np.zeros(len(x), bool)).astype(np.float32)
         return cls(place.astype(np.float32), skin, gloss, wet, _hollows(model) * (1 - wet) + wet)
 

@@ -37,14 +37,14 @@ class SyntheticFaces:
 
     Args:
         config: what the faces are like; None: the defaults.
-        model: the face model that generates; None: the built-in one. The pictures add what no model of its kind holds.
+        model: the face model that generates; None: the built-in generator, which is richer than the built-in model on the same mesh.
         truth: also give the truth of each item (takes time).
         workers: threads that make the items of a batch side by side; the result does not depend on it.
     """
 
     def __init__(self, config=None, model=None, *, truth=True, workers=1):
         self.config = SyntheticConfig() if config is None else config
-        self.model = builtin.load("light") if model is None else model
+        self.model = builtin.load_generator("light") if model is None else model
         self.truth, self.workers = truth, workers
         self.camera = self.config.camera
         self.main = main_pose(self.model.mean, self.model.landmark_vertices, self.camera)
@@ -135,7 +135,7 @@ def held_out(model=None, **settings):
     """The faces of the standard test set: the items 0 to HELD_OUT_COUNT - 1 of a stream that no training item shares.
 
     Args:
-        model: the face model that generates; None: the built-in one.
+        model: the face model that generates; None: the built-in generator.
         settings: of `SyntheticConfig`, for example size; the seed and the stream are fixed.
     """
     config = replace(SyntheticConfig(seed=HELD_OUT_SEED, held_out=True, single_share=0.0), **settings)
