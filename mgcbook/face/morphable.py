@@ -97,7 +97,7 @@ class FaceModel:
         drawn_expression = self.sample_expression(rng, count) * np.float32(expression)
         return {"identity": drawn_identity, "expression": drawn_expression, "albedo": draw(self.ranks["albedo"], albedo)}
 
-    def sample_expression(self, rng, count, *, active=0.3, asymmetry=0.25):
+    def sample_expression(self, rng, count, *, active=0.15, asymmetry=0.2):
         """Expressions made of a few facial actions, never negative, left and right alike; -> (B, Ke) float32.
 
         Args:

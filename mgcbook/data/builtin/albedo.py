@@ -8,6 +8,7 @@ Everything else is our own choice.
 import numpy as np
 
 from mgcbook.data.builtin.masks import soft_masks
+from mgcbook.data.builtin.shapes import step
 
 MELANIN = np.array([0.0246, 0.0316, 0.0394]) / 0.0562
 HAEMOGLOBIN = np.array([0.0193, 0.0755, 0.0666]) / 0.1025
@@ -61,6 +62,7 @@ def paint(face):
     color = _mix(color, color * [0.66, 0.56, 0.54], 0.50 * m["under_nose"])
     color = _mix(color, NOSTRIL, 0.92 * m["nostrils"])
     color = _mix(color, _eyeball(m), m["eye"])
+    color = _mix(color, color * [1.0, 0.86, 0.84], 0.7 * m["waterline"])
     color = _mix(color, LASH, np.clip(0.85 * m["lashes"], 0, 1))
     return np.clip(_mix(color, BROW, 0.88 * m["brows"]), 0, 1)
 
@@ -101,7 +103,7 @@ def named_colors(face, mean):
         return mean * np.multiply.outer(weight, color)
 
     return {
-        "melanin": pigment(0.30, 0.02),
+        "melanin": pigment(0.28, 0.02),
         "haemoglobin": pigment(haemoglobin=0.05),
         "exposure": add(skin, (0.012, 0.012, 0.012)),
         "yellowness": add(skin, (0.002, 0.001, -0.010)),
@@ -113,21 +115,22 @@ def named_colors(face, mean):
         "forehead_tan": pigment(0.05 * m["forehead"]),
         "beard": scale(m["beard"], (-0.10, -0.092, -0.08)),
         "moustache": scale(m["moustache"], (-0.05, -0.046, -0.04)),
-        "lip_redness": scale(m["lips"], (0.04, -0.07, -0.05)),
+        "lip_redness": scale(m["lips"], (0.02, -0.06, -0.045)),
         "lip_darkness": scale(m["lips"], (-0.13, -0.13, -0.13)),
         "lip_pinkness": add(m["lips"], (0.02, 0.015, 0.02)),
         "brow_darkness": add(m["brows"], (-0.075, -0.065, -0.055)),
         "brow_fairness": add(m["brows"], (0.10, 0.075, 0.05)),
-        "iris_blueness": add(iris, (-0.01, 0.055, 0.115)),
-        "iris_lightness": add(iris, (0.08, 0.075, 0.05)),
+        "iris_blueness": add(iris, (-0.005, 0.035, 0.075)),
+        "iris_lightness": add(iris, (0.05, 0.048, 0.035)),
         "sclera_lightness": add(m["eye"] * (1 - m["iris"]), (0.03, 0.03, 0.03)),
         "lash_darkness": add(np.clip(m["lashes"], 0, 1), (-0.05, -0.05, -0.05)),
         "lid_fold_depth": scale(m["lid_fold"], (-0.10, -0.11, -0.11)),
     }
 
 
-def pocket_colors(rows, count):
-    """Colours behind the lips; rows of the pocket's profile without its edges -> (rows * count, 3)."""
+def pocket_colors(rows, across):
+    """Colours behind the lips; rows of the pocket's profile (R,), distance of its columns from the midline (M,) -> (R M, 3)."""
     knots = np.arange(len(POCKET_COLORS))
     color = np.stack([np.interp(rows, knots, channel) for channel in np.array(POCKET_COLORS).T], -1)
-    return np.repeat(color, count, axis=0)
+    dark = step(12, 21, across)[None, :, None]
+    return (color[:, None] * (1 - dark) + np.array(POCKET_COLORS[4]) * dark).reshape(-1, 3)

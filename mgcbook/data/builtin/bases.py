@@ -85,13 +85,13 @@ def expression_modes(level, recipe):
     names, named = _named_expression(light, recipe)
     waves = _residual(light, recipe.residual_count)
     columns = np.concatenate([named, waves])
-    columns = pocket.follow_bones(columns, _jaw_in_pocket(light, names, len(columns)), light.grid)
+    columns = pocket.follow_bones(columns, _jaw_in_pocket(light, names, len(columns)), light)
     modes = smooth.principal_modes(columns, light.grid.mirror, recipe.expression_rank, odd_share=ODD_SHARE)
 
     def basis_of(level, named):
         surface = mean_surface(level)
         jaw = np.tensordot(modes.mix[:, : len(names)], _jaw_in_pocket(surface, names, len(names)), 1)
-        full = pocket.follow_bones(_mixed(level, modes.mix, named, waves), jaw, surface.grid)
+        full = pocket.follow_bones(_mixed(level, modes.mix, named, waves), jaw, surface)
         return smooth.symmetrized(full, surface.grid.mirror, modes.parity)
 
     basis = basis_light = basis_of("light", named)
@@ -158,7 +158,7 @@ def albedo_modes(level, recipe):
     for pigment, (share, slope) in enumerate(_pigments(face, mean)):
         sheet += (share * amounts[:, pigment, :, None] * slope).astype(np.float32)
     basis = smooth.symmetrized(_uncolored_pocket(sheet, face), face.grid.mirror, modes.parity, (1, 1, 1))
-    inside = albedo.pocket_colors(pocket.inner_rows(face.grid), face.grid.pocket.shape[1])
+    inside = albedo.pocket_colors(pocket.inner_rows(face.grid), np.abs(face.points[face.grid.pocket[0], 0]))
     return np.concatenate([mean, inside]), basis, modes.deviation
 
 

@@ -38,7 +38,7 @@ def _lips(face):
 
 def _eyes(face):
     y, across, row = face.y, face.across, face.row
-    opening = step(15.6, 17.2, across) * step(45.4, 44.0, across) * step(17.35, 17.9, row) * step(22.9, 22.3, row)
+    opening = step(15.6, 17.2, across) * step(44.8, 43.0, across) * step(17.35, 17.9, row) * step(22.6, 22.0, row)
     from_pupil = np.hypot(across - PUPIL_X, y)
     upper_edge, lower_edge = np.exp(-(((row - 17.25) / 0.35) ** 2)), np.exp(-(((row - 22.8) / 0.3) ** 2))
     upper_lid, lower_lid = step(13.3, 14.5, row) * step(17.2, 16.6, row), step(22.9, 23.4, row) * step(26, 24, row)
@@ -47,6 +47,7 @@ def _eyes(face):
         "iris": opening * step(IRIS_RADIUS + 0.3, IRIS_RADIUS - 0.3, from_pupil),
         "pupil": opening * step(PUPIL_RADIUS + 0.3, PUPIL_RADIUS - 0.3, from_pupil),
         "limbus": opening * np.exp(-(((from_pupil - IRIS_RADIUS + 0.15) / 0.6) ** 2)),
+        "waterline": step(15.6, 17.2, across) * step(46.5, 44.5, across) * step(22.0, 22.4, row) * step(23.2, 22.8, row),
         "caruncle": opening * step(20.0, 17.5, across),
         "lid_shadow": opening * np.clip(1 - (row_curve("upper_lid", across) - y) / 4.0, 0, 1),
         "lashes": step(15, 18, across) * step(47.0, 44.0, across) * (upper_edge + 0.35 * lower_edge),

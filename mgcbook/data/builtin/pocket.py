@@ -3,6 +3,7 @@
 import numpy as np
 
 from mgcbook.data.builtin.grid import POCKET_ROWS
+from mgcbook.data.builtin.shapes import step
 
 LOWER_SHARE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.2, 0.5, 1.0, 1.0, 1.0)
 """Share of the lower lip or jaw in the motion, at the rows of the light pocket; the rest is upper lip or skull [own]."""
@@ -20,14 +21,18 @@ def follow_lips(fields, grid):
     return np.concatenate([fields, _between_lips(fields, grid)], 1)
 
 
-def follow_bones(fields, jaw, grid):
+def follow_bones(fields, jaw, face):
     """Extend facial actions into the pocket: lips near the opening, jaw and skull further in; (K, sheet, 3) -> (K, V, 3).
 
     Args:
         jaw: (K, inner, 3) motion of the pocket's own vertices as if all were jaw.
     """
-    lip, lower = _at_rows(LIP_SHARE, grid), _at_rows(LOWER_SHARE, grid)
-    return np.concatenate([fields, lip * _between_lips(fields, grid) + (1 - lip) * lower * jaw.astype(fields.dtype)], 1)
+    grid = face.grid
+    bone, lower = 1 - _at_rows(LIP_SHARE, grid), _at_rows(LOWER_SHARE, grid)
+    # near the corners of the mouth all follows the lips, or the teeth would come through the cheek of a pursed mouth
+    central = step(21, 11, np.abs(face.points[grid.pocket[0], 0]))
+    bone = bone * np.tile(central, len(bone) // len(central))[:, None].astype(np.float32)
+    return np.concatenate([fields, (1 - bone) * _between_lips(fields, grid) + bone * lower * jaw.astype(fields.dtype)], 1)
 
 
 def _between_lips(fields, grid):

@@ -71,10 +71,10 @@ def _mask():
     return radius * np.sin(angle), y, radius * np.cos(angle), np.broadcast_to(angle, y.shape)
 
 
-NOSE_HALF_WIDTH = ((-60, -44, -37, -28, -18, -8, 2, 12, 30), (11.2, 11.2, 11.4, 11.4, 10.6, 9.6, 8.8, 9.6, 14))
-"""Where the ridge has fallen to 1/e, at heights y; the alae add to it, so that al-al is 33 to 35 mm [F]."""
-NOSE_FLATNESS = ((-60, -37, -20, 0, 30), (2.2, 2.2, 2.05, 1.95, 2.0))
-"""Exponent of the ridge: 2 is a Gaussian, more is flatter on top and steeper at the side."""
+NOSE_SLOPE = ((-60, -37, -20, -6, 4, 14), (2.10, 2.10, 1.75, 1.50, 1.20, 0.90))
+"""Steepness of the side walls at heights y: 1.5 is 56 degrees from the frontal plane."""
+NOSE_ROUNDING = ((-60, -37, -20, -6, 4, 14), (8.5, 8.5, 7.5, 6.8, 6.5, 8.0))
+"""How wide the ridge is rounded, in mm: the radius of the bridge is this over the slope, some 4 mm."""
 
 
 def _nose(x, y, z, rows):
@@ -93,14 +93,16 @@ def _nose_front(x, y, z, z_middle):
     """Nose seen from the front, without its underside."""
     across = np.abs(x)
     profile = natural_spline(*measures.NOSE_PROFILE, y)
-    lower = np.clip(y, -60, 30)
+    level = np.clip(y, -60, 14)
+    slope, rounding = monotone_curve(*NOSE_SLOPE, level), monotone_curve(*NOSE_ROUNDING, level)
     height = smooth_max(profile - z_middle, 0.0, 1.5) * step(30, 14, y) * step(-60, -47, y)
-    ridge = (np.sqrt(across**2 + 1.2**2) - 1.2) / monotone_curve(*NOSE_HALF_WIDTH, lower)
-    z = z + height * np.exp(-(np.maximum(ridge, 1e-9) ** monotone_curve(*NOSE_FLATNESS, lower)))
+    fall = np.minimum(slope / np.maximum(height, 1e-6), 0.11)  # a low bridge is not narrower than 9 mm
+    roof = 1 - fall * (np.sqrt(across**2 + rounding**2) - rounding)
+    z = z + height * smooth_max(roof, 0.0, 0.38)
     z = smooth_max(z, dome(x, y, (0, -36.4, 104.5), (9.4, 8.4, 12.2)), 4.0)  # tip
-    z = smooth_max(z, dome(across, y, (10.9, -38.7, 96.0), (6.1, 6.6, 9.4), turn=0.35), 2.6)  # alae
-    z = z - 1.0 * hill(across, y, 17.4, -37, 1.9, 4.5, -0.2)  # crease between ala and cheek
-    return z - 0.8 * hill(across, y, 9.4, -33.6, 4.6, 1.8, -0.7)  # groove above the ala
+    z = smooth_max(z, dome(across, y, (10.9, -38.7, 96.0), (6.1, 6.6, 9.4), turn=0.35), 3.4)  # alae
+    z = z - 0.8 * hill(across, y, 17.4, -37, 2.2, 4.8, -0.2)  # crease between ala and cheek
+    return z - 0.6 * hill(across, y, 9.4, -33.6, 4.6, 2.0, -0.7)  # groove above the ala
 
 
 def _folds(x, y, z):
@@ -166,8 +168,8 @@ POCKET_PROFILE = (
     # (back, up) in mm from the line between the lips, at the rows of the light pocket
     (0.0, 0.0),
     (3.2, 3.4),  # behind the upper lip
-    (6.2, 4.6),  # gum
-    (5.8, -2.6),  # edge of the upper teeth: 2 mm below the lip when the mouth is a little open
+    (7.4, 4.6),  # gum
+    (7.0, -2.0),  # edge of the upper teeth: 2 mm below the lip when the mouth is a little open
     (9.0, 3.0),  # behind the teeth
     (28.0, 2.0),  # palate
     (30.0, -9.0),  # throat
@@ -187,5 +189,5 @@ def pocket_points(upper_edge, lower_edge):
     back, up = (np.interp(rows, knots, column) for column in np.array(POCKET_PROFILE).T)
     edge = 0.5 * (upper_edge + lower_edge)
     depth = np.sqrt(np.clip(1 - (edge[:, 0] / (measures.MOUTH_X + 1.5)) ** 2, 0.05, 1))
-    inward = 1 - 0.012 * back[:, None] * np.ones_like(depth)
+    inward = 1 - 0.02 * np.minimum(back, 12.0)[:, None] * np.ones_like(depth)
     return np.stack([edge[:, 0] * inward, edge[:, 1] + up[:, None] * depth, edge[:, 2] - back[:, None] * depth], -1)
