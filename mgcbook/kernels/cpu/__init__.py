@@ -1,4 +1,5 @@
 
+from .interpolate import *  # noqa: F403
 from .raster import *  # noqa: F403
 from .sampling import *  # noqa: F403
 from .adam import *  # noqa: F403
