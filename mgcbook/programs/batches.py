@@ -1,44 +1,62 @@
-"""Batches for training: each follows from the seed and its step alone, and the next one is made while the last one is used.
+"""Batches for training: each follows from the seed and its step alone, and the next ones are made while one is used.
 
 Because batch 1000 does not depend on batches 1 to 999, a run that goes on from step 999 sees what an unbroken one sees.
 """
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 KEYS = ("images", "landmarks", "skin", "flags")
+"""What the losses need of a batch; the truth of synthetic faces stays away from training."""
 
 
-def generator(seed, step):
-    """The random numbers of one step of one run; step 0 is for what is made before training."""
-    return np.random.default_rng([seed, step])
+class Order:
+    """Which items make the batch of a step: `order(step)` -> list of numbers; steps begin with 1.
+
+    Items of an endless collection (without a length) come in their order. Those of a data set are shuffled anew in every round,
+    and each comes once a round.
+
+    Args:
+        data: the collection.
+        seed: of the shuffling.
+        count: items in a batch.
+    """
+
+    def __init__(self, data, seed, count):
+        self._length = len(data) if hasattr(data, "__len__") else None
+        self._seed, self._count = seed, count
+
+    def __call__(self, step):
+        places = range((step - 1) * self._count, step * self._count)
+        if self._length is None:
+            return list(places)
+        return [int(_shuffled(self._seed, place // self._length, self._length)[place % self._length]) for place in places]
 
 
-def stack(items):
-    """Samples (dicts of arrays) -> one batch: images (B, N, H, W, 3), landmarks (B, N, 68, 2), skin (B, N, H, W), flags (B,)."""
-    batch = {key: np.stack([np.asarray(item[key], np.float32) for item in items]) for key in ("images", "landmarks", "skin")}
-    return {**batch, "flags": np.array([item["flag"] for item in items], np.int32)}
+@functools.lru_cache(maxsize=4)
+def _shuffled(seed, around, length):
+    return np.random.default_rng([seed, around]).permutation(length)
 
 
 class Batches:
-    """Batches first, first + 1, ...: `next()` gives one, and a thread works on those that follow.
+    """The batches of steps first, first + 1, ...: `next()` gives one, and a thread works on those that follow.
 
     Args:
-        data: has `batch(rng, count)` -> dict with images, landmarks, skin and flags.
-        seed, count: of the run, and of the triples in a batch.
+        data: data.batch(indices) gives a dict with images, landmarks, skin and flags.
+        order: order(step) gives the indices.
         first: the step of the first batch.
         ahead: how many are made before they are asked for; 0 makes each when it is wanted.
     """
 
-    def __init__(self, data, seed, count, first, ahead=2):
-        self._data, self._seed, self._count = data, seed, count
-        self._step = first
+    def __init__(self, data, order, first, ahead=2):
+        self._data, self._order, self._step = data, order, first
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="mgcbook-batches") if ahead else None
         self._waiting = [self._pool.submit(self._make, first + i) for i in range(ahead)]
 
     def _make(self, step):
-        return self._data.batch(generator(self._seed, step), self._count)
+        return pick(self._data.batch(self._order(step)))
 
     def next(self):
         """The next batch; an error while it was made is raised here."""
@@ -52,3 +70,13 @@ class Batches:
         """Stop making batches."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+
+def pick(batch):
+    """Of a batch, what the losses need."""
+    return {key: batch[key] for key in KEYS}
+
+
+def examples(data, count):
+    """A batch to look at: of an endless collection items that training does not reach, of a data set the first ones."""
+    return pick(data.batch(range(min(count, len(data))) if hasattr(data, "__len__") else range(2**32 - count, 2**32)))

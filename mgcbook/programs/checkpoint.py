@@ -168,7 +168,9 @@ def checkpoints(folder):
 def differences(theirs, ours):
     """One phrase for each entry in which two flat dicts differ: "network: 'resnet50' there, 'resnet18' here"."""
     names = sorted(set(theirs) | set(ours))
-    return [f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in names if theirs.get(name) != ours.get(name)]
+    return [
+        f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in names if theirs.get(name) != ours.get(name)
+    ]
 
 
 def _read(path):
@@ -209,7 +211,9 @@ def _checksum(tensors):
 
 def _about(path, text):
     if text.get("format") != str(FORMAT):
-        raise DataError(f"{path}: expected a checkpoint of format {FORMAT}, got {text.get('format', 'a file without a format number')}")
+        raise DataError(
+            f"{path}: expected a checkpoint of format {FORMAT}, got {text.get('format', 'a file without a format number')}"
+        )
     try:
         about = {name: json.loads(value) for name, value in text.items()}
         missing = {"step", "rng", "config", "model", "score", "adam", "checksum"} - set(about)

@@ -27,7 +27,7 @@ class TrainConfig:
     """Width and height of the images in pixels (Sec. 4: 224)."""
     face: Literal["light", "full"] = "full"
     """Resolution of the built-in face model: about 4K or 36K vertices."""
-    depth: Literal[18, 34, 50] = 50
+    depth: Literal[10, 18, 34, 50, 101, 152] = 50
     """Which ResNet (Sec. 3.1: 50)."""
     width: int = 64
     """Channels of the ResNet's first layer; 64 is the standard."""

@@ -49,7 +49,11 @@ def examine(*, require_gpu=False):
     from mgcbook.data.cache import cache_dir
 
     yield "mgcbook", True, f"{__version__} in {Path(__file__).parents[1]}"
-    yield "system", True, f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {usable_cores()} cores, {_memory()}"
+    yield (
+        "system",
+        True,
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {usable_cores()} cores, {_memory()}",
+    )
     yield _libraries()
     yield _blas()
     yield _kernels()
@@ -88,14 +92,20 @@ def _blas():
     import numpy as np
 
     name = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {}).get("name", "unknown")
-    set_by = [f"{key}={os.environ[key]}" for key in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS") if key in os.environ]
+    set_by = [
+        f"{key}={os.environ[key]}" for key in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS") if key in os.environ
+    ]
     a = np.ones((1024, 1024), np.float32)
     times = []
     for _ in range(3):
         start = time.perf_counter()
         a @ a
         times.append(time.perf_counter() - start)
-    return "BLAS", True, f"{name}, {2 * 1024**3 / min(times) / 1e9:.0f} GFLOP/s in float32" + (f" ({', '.join(set_by)})" if set_by else "")
+    return (
+        "BLAS",
+        True,
+        f"{name}, {2 * 1024**3 / min(times) / 1e9:.0f} GFLOP/s in float32" + (f" ({', '.join(set_by)})" if set_by else ""),
+    )
 
 
 def _kernels():

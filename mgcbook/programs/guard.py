@@ -50,7 +50,9 @@ def check(run_folder, config, step, state, batch, result):
         return
     path = Path(run_folder) / NAME.format(step)
     groups = {"batch": batch, "params": state.params, "batch_norm": state.batch_norm}
-    tensors = {f"{group}/{name}": np.ascontiguousarray(array) for group, arrays in groups.items() for name, array in arrays.items()}
+    tensors = {
+        f"{group}/{name}": np.ascontiguousarray(array) for group, arrays in groups.items() for name, array in arrays.items()
+    }
     write_tensors(path, tensors, {"config": json.dumps(to_dict(config)), "step": str(step), "bad": bad})
     raise NumericalError(f"step {step}: {bad} is not finite; the batch is kept: mgcbook doctor --replay {path}")
 

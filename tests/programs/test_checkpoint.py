@@ -78,14 +78,16 @@ def test_a_damaged_file_is_passed_over_and_said_so(tmp_path, rng, damage):
     path = save_here(tmp_path, make_state(rng, 2))
     content = bytearray(path.read_bytes())
     content[-100] ^= 1  # one bit of one number
-    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "garbled": content, "not a checkpoint": b"PK" * 500}[damage])
+    path.write_bytes(
+        {"cut": content[: len(content) // 2], "empty": b"", "garbled": content, "not a checkpoint": b"PK" * 500}[damage]
+    )
     with pytest.raises(DataError, match="step-00000002"):
         load(path)
     with pytest.warns(UserWarning, match=r"step-00000002.*going on from step-00000001"):
         found, state, _ = checkpoint.latest(tmp_path, MODEL)
     assert state.step == 1
     found.write_bytes(b"")
-    with pytest.raises(DataError, match="no checkpoint .* can be used"):
+    with pytest.raises(DataError, match=r"no checkpoint .* can be used"):
         checkpoint.latest(tmp_path, MODEL)
 
 

@@ -39,7 +39,11 @@ def test_every_setting_is_described():
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [({"batch": 0}, "batch: expected at least 1, got 0"), ({"learning_rate": float("nan")}, "learning_rate"), ({"steps": -1}, "steps")],
+    [
+        ({"batch": 0}, "batch: expected at least 1, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"steps": -1}, "steps"),
+    ],
 )
 def test_impossible_settings_are_refused(setting, message):
     with pytest.raises(UsageError, match=message):

@@ -75,7 +75,13 @@ def test_without_tensorboardx_the_extra_is_named(tmp_path, monkeypatch):
         MetricsLog(tmp_path, tensorboard=True)
 
 
-HOLD = "import sys; from mgcbook.programs.metrics import RunLock\nwith RunLock(sys.argv[1]):\n    print('held', flush=True); sys.stdin.read()"
+HOLD = """
+import sys
+from mgcbook.programs.metrics import RunLock
+with RunLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_two_processes_cannot_hold_one_folder_and_a_dead_one_holds_nothing(tmp_path):
