@@ -113,6 +113,6 @@ def test_gradients(rng):
         synthesized, valid = warp(p["image"], p["depth"], source_from_target, TINY)
         return np.sum(weight * valid[..., None] * synthesized) + 0.1 * np.sum(weight[..., 0] * found.depth)
 
-    params = {"image": rng.random((2, 5, 7, 3)), "depth": 4 + 0.3 * rng.random((2, 5, 7)), "angles": 0.02 * rng.normal(size=(2, 3)),
-              "translation": 0.1 * rng.normal(size=(2, 3))}  # fmt: skip
+    pose = {"angles": 0.02 * rng.normal(size=(2, 3)), "translation": 0.1 * rng.normal(size=(2, 3))}
+    params = {"image": rng.random((2, 5, 7, 3)), "depth": 4 + 0.3 * rng.random((2, 5, 7)), **pose}
     check_gradients(loss, params, rng)

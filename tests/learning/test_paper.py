@@ -19,8 +19,9 @@ def test_the_network_predicts_257_numbers():
 
 
 def test_the_default_weights_are_those_of_sections_3_3_and_3_8():
-    paper = dict(render=1.9, landmark=1e-3, landmark_important=10, identity=0.2, regularisation=1e-4, reg_identity=1.0,
-                 reg_expression=0.8, reg_albedo=3e-3, two_d=1.0, multi_view=1.0, pixel=0.15, depth=1e-4, epipolar=1e-3)  # fmt: skip
+    paper = dict(render=1.9, landmark=1e-3, landmark_important=10, identity=0.2, regularisation=1e-4,
+                 reg_identity=1.0, reg_expression=0.8, reg_albedo=3e-3, two_d=1.0, multi_view=1.0, pixel=0.15, depth=1e-4,
+                 epipolar=1e-3)  # fmt: skip
     assert {field.name: field.default for field in fields(Weights)} == paper
 
 
