@@ -30,5 +30,7 @@ def atomic_write(path):
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError) and not isinstance(error, ResourceError):
-            raise ResourceError(f"{path}: cannot be written ({error.strerror or error}); what was there before is unchanged") from error
+            raise ResourceError(
+                f"{path}: cannot be written ({error.strerror or error}); what was there before is unchanged"
+            ) from error
         raise

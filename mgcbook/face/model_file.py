@@ -27,6 +27,8 @@ SHAPES = {
     "landmark_vertices": "68",
     "mirror": "V",
 }
+UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError, RuntimeError, SyntaxError)
+"""What Python's zip reader and NumPy raise on files that are cut short, damaged or something else."""
 INDICES = ("triangles", "landmark_vertices", "mirror")
 
 
@@ -97,7 +99,8 @@ def check_model(model, where="face model"):
         for name, array in getattr(model, group).items():
             right = array.dtype == kind and array.shape == (size,) and bool(np.isfinite(array).all())
             _expect(right, where, f"{group}/{name}", f"({size},) finite {np.dtype(kind).name}", f"{array.shape} {array.dtype}")
-    _expect(bool((model.mirror[model.mirror] == np.arange(letters["V"])).all()), where, "mirror", "partners of each other", "others")
+    is_paired = bool((model.mirror[model.mirror] == np.arange(letters["V"])).all())
+    _expect(is_paired, where, "mirror", "partners of each other", "others")
 
 
 def _expect(condition, where, name, expected, came):
@@ -118,7 +121,7 @@ def _read_arrays(path):
             return {name: stored[name] for name in stored.files}
     except (FileNotFoundError, DataError):
         raise
-    except (zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a face model, expected a .npz of plain arrays ({type(error).__name__}: {error})") from error
 
 

@@ -92,7 +92,7 @@ class FaceModel:
             rng: numpy.random.Generator.
             identity, expression, albedo: factor on the usual spread; 0 gives the mean.
         """
-        draw = lambda rank, spread: (spread * rng.standard_normal((count, rank))).astype(np.float32)  # noqa: E731
+        draw = lambda rank, spread: (spread * rng.standard_normal((count, rank))).astype(np.float32)
         drawn_identity = draw(self.ranks["identity"], identity)
         drawn_expression = self.sample_expression(rng, count) * np.float32(expression)
         return {"identity": drawn_identity, "expression": drawn_expression, "albedo": draw(self.ranks["albedo"], albedo)}

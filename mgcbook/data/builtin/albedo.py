@@ -50,7 +50,8 @@ def _mix(color, other, weight):
 def paint(face):
     """Mean colour of the sheet; Surface -> (V, 3)."""
     m = soft_masks(face)
-    haemoglobin = 0.16 * m["cheeks"] + 0.15 * m["nose"] - 0.08 * m["forehead"] + 0.06 * m["chin"] + 0.06 * m["lids"] + 0.10 * m["under_eye"]
+    haemoglobin = 0.16 * m["cheeks"] + 0.15 * m["nose"] - 0.08 * m["forehead"] + 0.06 * m["chin"]
+    haemoglobin = haemoglobin + 0.06 * m["lids"] + 0.10 * m["under_eye"]
     melanin = 0.12 * m["under_eye"] + 0.10 * m["lids"] - 0.05 * m["cheeks"] + 0.02 * m["forehead"] + 0.10 * m["eye_sockets"]
     melanin = melanin + 0.06 * m["nasolabial"] + 0.08 * m["under_lip"]
     color = pigmented(np.broadcast_to(SKIN, (len(face.x), 3)), melanin, haemoglobin)

@@ -1,4 +1,4 @@
-"""Fine detail that only the generator of synthetic pictures has: wrinkles, pores of colour, freckles. Our own choice throughout."""
+"""Fine detail that only the generator of synthetic pictures has: wrinkles, freckles, blotches. All our own choice."""
 
 import numpy as np
 
@@ -57,17 +57,17 @@ def albedo_fields(face, mean):
     cheeks_and_nose = np.clip(m["cheeks"] + m["nose"] + 0.5 * face.middle(0, -20, 35, 12), 0, 1)
     fields = {}
     for i in range(4):
-        fields[f"freckles_{i}"] = 0.35 * (_spots(face, rng, 60, 1.0) * cheeks_and_nose)[:, None] * melanin
+        fields[f"freckles_{i}"] = 0.16 * (_spots(face, rng, 90, 0.9) * cheeks_and_nose)[:, None] * melanin
     for i in range(4):
-        fields[f"blotches_{i}"] = 0.12 * _spots(face, rng, 12, 4.0)[:, None] * haemoglobin
+        fields[f"blotches_{i}"] = 0.10 * _spots(face, rng, 12, 5.0)[:, None] * haemoglobin
     for i in range(3):
-        fields[f"moles_{i}"] = 0.6 * _spots(face, rng, 3, 1.2)[:, None] * melanin
+        fields[f"moles_{i}"] = 0.25 * _spots(face, rng, 3, 1.2)[:, None] * melanin
     for i in range(8):
-        direction, phase = rng.normal(size=3) * 1.1, rng.uniform(0, 2 * np.pi)
-        fields[f"mottle_{i}"] = 0.03 * np.sin(face.sheet @ direction + phase)[:, None] * (melanin if i % 2 else haemoglobin)
-    fields["stubble"] = -mean * (0.10 * m["beard"] * (0.5 + 0.5 * np.sin(2.3 * face.x) * np.sin(2.1 * face.y)))[:, None]
-    fields["lip_lines"] = -mean * (0.06 * m["lips"] * np.cos(2.2 * face.x))[:, None]
-    fields["thick_brows"] = -mean * (0.5 * face.pair(30, 25, 14, 1.6) * step(56, 50, face.across))[:, None]
+        direction, phase = rng.normal(size=3) * 0.5, rng.uniform(0, 2 * np.pi)
+        fields[f"mottle_{i}"] = 0.015 * np.sin(face.sheet @ direction + phase)[:, None] * (melanin if i % 2 else haemoglobin)
+    fields["cheek_beard"] = -mean * (0.06 * m["beard"] * face.pair(45, -60, 15, 20))[:, None]
+    fields["lip_lines"] = -mean * (0.02 * m["lips"] * np.cos(2.2 * face.x))[:, None]
+    fields["thick_brows"] = -mean * (0.15 * face.pair(30, 25, 14, 1.6) * step(56, 50, face.across))[:, None]
     return fields
 
 

@@ -65,8 +65,8 @@ def _turned_by_jaw(points):
 def _lip_windows(face):
     """Weights of the upper and lower lip near the mouth line, falling over `rows`; 0 at the corners."""
     from_mouth, inside = face.row - 48.0, step(29, 17, face.across)
-    upper = lambda rows: np.where(face.is_lower, 0, step(-rows, -1, from_mouth))  # noqa: E731
-    lower = lambda rows: np.where(face.is_lower, step(rows, 1, from_mouth), 0)  # noqa: E731
+    upper = lambda rows: np.where(face.is_lower, 0, step(-rows, -1, from_mouth))
+    lower = lambda rows: np.where(face.is_lower, step(rows, 1, from_mouth), 0)
     return upper, lower, inside
 
 

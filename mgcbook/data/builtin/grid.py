@@ -134,7 +134,8 @@ def refine_sheet(fields, light, full):
     count, _, channels = fields.shape
     refined = np.empty((count, full.sheet_size, channels), fields.dtype)
     cut, across = MOUTH_ROW, cubic_matrix(COLUMNS, REFINE).astype(fields.dtype)
-    for index, target in ((light.upper[: cut + 1], full.upper[: cut * REFINE + 1]), (light.lower[cut:], full.lower[cut * REFINE :])):
+    sheets = (light.upper[: cut + 1], full.upper[: cut * REFINE + 1]), (light.lower[cut:], full.lower[cut * REFINE :])
+    for index, target in sheets:
         down = cubic_matrix(len(index), REFINE).astype(fields.dtype)
         values = np.tensordot(down, fields[:, index], (1, 1))  # (rows, K, columns, C)
         values = np.tensordot(across, values, (1, 2))  # (columns, rows, K, C)
@@ -143,10 +144,11 @@ def refine_sheet(fields, light, full):
 
 
 def coarsen_sheet(fields, full, light):
-    """Fields on the full sheet, averaged over 3 x 3 points around each light vertex, each lip by itself; (K, V, C) -> (K, v, C)."""
+    """Fields on the full sheet, averaged over 3 x 3 points for each light vertex, each lip by itself; (K, V, C) -> (K, v, C)."""
     coarse = np.empty((fields.shape[0], light.sheet_size, fields.shape[2]), fields.dtype)
     cut = MOUTH_ROW
-    for index, target in ((full.upper[: cut * REFINE + 1], light.upper[: cut + 1]), (full.lower[cut * REFINE :], light.lower[cut:])):
+    sheets = (full.upper[: cut * REFINE + 1], light.upper[: cut + 1]), (full.lower[cut * REFINE :], light.lower[cut:])
+    for index, target in sheets:
         padded = np.pad(fields[:, index], ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
         rows, columns = target.shape
         total = 0

@@ -60,7 +60,8 @@ def _eyes(face):
 def _brows(face):
     across = face.across
     from_center = face.y - monotone_curve(*BROW_LINE, across)
-    band = np.exp(-(np.abs(from_center / monotone_curve(*BROW_THICKNESS, across)) ** 3)) * step(10, 15, across) * step(57, 50, across)
+    from_center_relative = np.abs(from_center / monotone_curve(*BROW_THICKNESS, across))
+    band = np.exp(-(from_center_relative**3)) * step(10, 15, across) * step(57, 50, across)
     lean = 0.9 - 0.035 * across  # hairs lean outward more and more
     phase = 3.9 * (across * np.cos(lean) - from_center * np.sin(lean)) + 1.3 * np.sin(0.9 * face.y + 0.31 * across)
     return {"brows": band * (0.78 + 0.22 * (0.5 + 0.5 * np.sin(phase)))}

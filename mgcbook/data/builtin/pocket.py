@@ -37,7 +37,8 @@ def follow_bones(fields, jaw, face):
 
 def _between_lips(fields, grid):
     lower = _at_rows(LOWER_SHARE, grid)
-    upper_edge, lower_edge = (np.tile(fields[:, edge], (1, len(lower) // len(edge), 1)) for edge in (grid.pocket[0], grid.pocket[-1]))
+    rows = len(lower) // grid.pocket.shape[1]
+    upper_edge, lower_edge = (np.tile(fields[:, edge], (1, rows, 1)) for edge in (grid.pocket[0], grid.pocket[-1]))
     return (1 - lower) * upper_edge + lower * lower_edge
 
 

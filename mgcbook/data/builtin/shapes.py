@@ -4,7 +4,7 @@ import numpy as np
 
 
 def monotone_curve(knots, values, at):
-    """Cubic through the knots that never overshoots (PCHIP, Fritsch and Butland 1984); (K,), (K, ...), any -> at.shape + (...)."""
+    """Cubic through the knots that never overshoots (Fritsch and Butland 1984); (K,), (K, ...), any -> at.shape + (...)."""
     at = np.asarray(at, float)
     knots, values = np.asarray(knots, float), np.asarray(values, float)
     tail = (1,) * (values.ndim - 1)

@@ -1,8 +1,8 @@
 """Smooth random variation: Gaussian processes over the face, and the best few modes of many fields.
 
-A Gaussian process with kernel k(p, q) = sum_s deviation_s^2 exp(-|p - q|^2 / (2 length_s^2)) is cut into modes by its eigenvectors
-at some hundred anchors (Nystroem). Reflecting the kernel at the midline splits the modes into even and odd ones (Luethi et al.
-2018, Gaussian process morphable models, IEEE TPAMI 40:1860-1873).
+A Gaussian process with kernel k(p, q) = sum_s deviation_s^2 exp(-|p - q|^2 / (2 length_s^2)) is cut into modes by its
+eigenvectors at some hundred anchors (Nystroem). Reflecting the kernel at the midline splits the modes into even and odd ones
+(Luethi et al. 2018, Gaussian process morphable models, IEEE TPAMI 40:1860-1873).
 """
 
 from typing import NamedTuple
@@ -91,6 +91,9 @@ def principal_modes(fields, mirror, count, reflection=REFLECTION, odd_share=1.0)
     candidates = []
     for parity, share in ((1, 1.0), (-1, odd_share)):
         part = share * symmetrized(fields.astype(np.float64), mirror, np.full(len(fields), parity), reflection)
+        # most fields are purely even or odd: their other part is nothing but rounding
+        kept = np.flatnonzero(np.abs(part).max((1, 2)) > 1e-5 * np.abs(part).max())
+        part = part[kept]
         flat = part.reshape(len(part), -1)
         values, vectors = np.linalg.eigh(flat @ flat.T / fields.shape[1])
         values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count].T
@@ -98,10 +101,12 @@ def principal_modes(fields, mirror, count, reflection=REFLECTION, odd_share=1.0)
         components = (vectors @ part[:, half].reshape(len(part), -1)).T
         signs = np.sign(components[np.argmax(np.abs(components), axis=0), np.arange(len(vectors))])
         for value, vector in zip(values, vectors * signs[:, None], strict=True):
-            candidates.append((np.sqrt(max(value, 0.0)), parity, share * vector))
+            mix = np.zeros(len(fields))
+            mix[kept] = share * vector
+            candidates.append((np.sqrt(max(value, 0.0)), parity, mix))
     candidates = sorted(candidates, key=lambda candidate: -candidate[0])[:count]
     deviation, parity = (np.array([candidate[i] for candidate in candidates]) for i in (0, 1))
-    return Modes(np.stack([vector for _, _, vector in candidates]) / deviation[:, None], parity, deviation)
+    return Modes(np.stack([mix for _, _, mix in candidates]) / deviation[:, None], parity, deviation)
 
 
 def symmetrized(fields, mirror, parity, reflection=REFLECTION):
