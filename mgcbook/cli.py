@@ -103,15 +103,17 @@ def parse(program, name, args):
 
 
 def _first_lines(box):
-    """What a message of tyro says, without its frame and the advice under its line."""
-    lines = [re.sub(r"^[│╭╰|+\s]+|[│╮╯|+\s]+$", "", line) for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
-    said = []
+    """What a message of tyro says, without its frame, its title and the advice under a line; the frame may be ASCII."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()
+    sections = [[]]
     for line in lines:
-        if line.startswith(("──", "--")) and said:
-            break
-        if line and "──" not in line:
-            said.append(line)
-    return " ".join(said)
+        text = line.strip("│ ")
+        if text and not text.strip("─-"):
+            sections.append([])
+        elif text and not text.startswith(("╭", "╰")):
+            sections[-1].append(text)
+    has_title = "╭" not in box  # as a section of its own
+    return " ".join(sections[1] if has_title and len(sections) > 1 else sections[0])
 
 
 def _help():

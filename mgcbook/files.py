@@ -24,6 +24,7 @@ def atomic_write(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, path.parent.stat().st_mode & 0o666)  # who may read the folder may read the file; mkstemp lets nobody
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:

@@ -246,9 +246,13 @@ def _show(reports, steps, every=10.0):
 def open_data(config):
     """What gives the batches of a configuration: faces made on the fly, or a data set in a folder."""
     if config.data != "synthetic":
-        from mgcbook.data.dataset import open_dataset
+        from mgcbook.data.dataset import FaceDataset
 
-        return open_dataset(config.data, config.image_size)
+        faces = FaceDataset(config.data, truth=False)
+        if faces.camera.width != config.image_size:
+            size = faces.camera.width
+            raise UsageError(f"image_size: {config.data} has pictures of {size} pixels, got {config.image_size}; use --image-size {size}")
+        return faces
     from mgcbook.data.scenes import SyntheticConfig
     from mgcbook.data.synthetic import SyntheticFaces
 
