@@ -39,7 +39,7 @@ def colour(rng, low=0.05, high=0.95):
 
 
 def value_noise(rng, height, width, cells=8, octaves=2):
-    """Smooth noise in [0, 1], (height, width) float32: random values on a coarse grid, interpolated; octaves halve in strength."""
+    """Smooth noise in [0, 1], random values on a grid, interpolated; octaves halve in strength; -> (height, width) float32."""
     total, strength, weight = np.zeros((height, width), np.float32), 1.0, 0.0
     for _ in range(octaves):
         rows, columns = int(cells) + 1, max(2, int(cells) * width // height + 1)
@@ -134,9 +134,10 @@ def _furniture(rng, picture, row, column):
 
 def outdoors(rng, height, width):
     """Sky over hills or houses over ground, with noise for leaves."""
-    row, column = _plane(height, width)
+    row, _ = _plane(height, width)
     sky = _mix(np.array([0.45, 0.62, 0.9]) * rng.uniform(0.7, 1.1), np.array([0.92, 0.93, 0.95]), np.clip(row * 1.6, 0, 1))
-    sky = _over(sky, np.array([0.97, 0.97, 0.97]), np.clip(3 * value_noise(rng, height, width, 3, 3) - 1.6, 0, 1) * rng.uniform(0, 1))
+    white = np.clip(3 * value_noise(rng, height, width, 3, 3) - 1.6, 0, 1)
+    sky = _over(sky, np.array([0.97, 0.97, 0.97]), white * rng.uniform(0, 1))
     horizon = rng.uniform(0.3, 0.9)
     skyline = horizon - 0.35 * value_noise(rng, 2, width, rng.integers(1, 6), 3)[0]
     if rng.random() < 0.4:  # houses: the skyline in steps

@@ -84,6 +84,18 @@ class FaceDataset:
         return arrays
 
 
+def open_dataset(folder, size):
+    """A data set to train on, without its truth, checked to hold pictures of size x size pixels; -> FaceDataset.
+
+    Raises:
+        DataError: if it holds pictures of another size, or is no complete data set.
+    """
+    data = FaceDataset(folder, truth=False)
+    if (data.camera.width, data.camera.height) != (size, size):
+        raise DataError(f"{folder}: pictures of {data.camera.width} x {data.camera.height} pixels, expected {size} x {size}")
+    return data
+
+
 def _first(tree):
     if isinstance(tree, dict):
         return {name: _first(value) for name, value in tree.items()}
@@ -127,7 +139,7 @@ def read_rows(path, fields, count, rows):
                 if not shape:
                     arrays[name] = values[0:count][rows]
                 else:
-                    arrays[name] = np.concatenate([values[row : row + 1] for row in rows]) if len(rows) else np.empty((0, *shape), dtype)
+                    arrays[name] = np.concatenate([np.empty((0, *shape), dtype), *(values[row : row + 1] for row in rows)])
             return arrays
     except (SafetensorError, OSError, ValueError, OverflowError) as error:
         if isinstance(error, DataError):

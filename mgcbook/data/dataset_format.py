@@ -5,15 +5,16 @@
     FOLDER/shard-00001.safetensors    ...
 
 dataset.json: {"format": "mgcbook-dataset", "version": 1, "count": items, "camera": {"focal", "width", "height", "center"},
-"units": {...}, "source": {...}, "fields": {name: {"dtype", "shape" of one item}}, "shards": [{"file", "count", "bytes", "sha256"}]}.
+"units": {...}, "source": {...}, "fields": {name: {"dtype", "shape" of one item}}, "shards": [...]}, each shard as
+{"file", "count", "bytes", "sha256"}.
 
-| field            | of one item  | type    | meaning                                                                             |
-|------------------|--------------|---------|-------------------------------------------------------------------------------------|
-| images           | (N, H, W, 3) | uint8   | red green blue, 255 = 1; view 0 is the target, the others are sources              |
-| skin             | (N, H, W)    | uint8   | weight of the render loss, 255 = 1                                                  |
-| landmarks        | (N, 68, 2)   | float32 | x, y in pixels; the centre of pixel (row r, column c) is (c + 0.5, r + 0.5)         |
-| flags            | ()           | uint8   | 0: photographs of different moments; 1: pixel and depth losses; 2: epipolar as well |
-| truth/...        |              | float32 | optional, see mgcbook.data.synthetic; truth/covisible is uint8, 1 = covisible       |
+| field     | of one item  | type    | meaning                                                                             |
+|-----------|--------------|---------|-------------------------------------------------------------------------------------|
+| images    | (N, H, W, 3) | uint8   | red green blue, 255 = 1; view 0 is the target, the others are sources               |
+| skin      | (N, H, W)    | uint8   | weight of the render loss, 255 = 1                                                  |
+| landmarks | (N, 68, 2)   | float32 | x, y in pixels; the centre of pixel (row r, column c) is (c + 0.5, r + 0.5)         |
+| flags     | ()           | uint8   | 0: photographs of different moments; 1: pixel and depth losses; 2: epipolar as well |
+| truth/... |              | float32 | optional, see mgcbook.data.synthetic; truth/covisible is uint8, 1 = covisible       |
 
 Nothing in it can run code. A data set is complete when dataset.json is there; it is written last.
 """
@@ -34,7 +35,8 @@ FORMAT, VERSION = "mgcbook-dataset", 1
 DESCRIPTION, PLAN = "dataset.json", "dataset.part.json"
 MAX_DESCRIPTION = 64 * 2**20
 """Bytes; a larger dataset.json is refused before it is read."""
-UNITS = {"length": "mm", "angle": "radian", "landmarks": "pixel; centre of row r, column c at (c + 0.5, r + 0.5)", "images": "1/255", "skin": "1/255"}
+UNITS = {"length": "mm", "angle": "radian", "landmarks": "pixel; centre of row r, column c at (c + 0.5, r + 0.5)",
+         "images": "1/255", "skin": "1/255"}  # fmt: skip
 SCALES = {"images": 255, "skin": 255, "flags": 1, "truth/covisible": 1}
 """Fields stored in eight bits: stored = round(value * scale). All others are float32."""
 REQUIRED = {"images": 4, "skin": 3, "landmarks": 3, "flags": 0}
@@ -56,10 +58,10 @@ class Description:
 
     def to_json(self):
         """The text of dataset.json, the same for the same content; -> bytes."""
-        camera = {"focal": self.camera.focal, "width": self.camera.width, "height": self.camera.height, "center": list(self.camera.center)}
+        camera = {name: getattr(self.camera, name) for name in ("focal", "width", "height", "center")}
         fields = {name: {"dtype": dtype, "shape": list(shape)} for name, (dtype, shape) in self.fields.items()}
-        content = {"format": FORMAT, "version": VERSION, "count": self.count, "camera": camera, "units": UNITS, "source": self.source,
-                   "fields": fields, "shards": self.shards}  # fmt: skip
+        content = {"format": FORMAT, "version": VERSION, "count": self.count, "camera": camera, "units": UNITS,
+                   "source": self.source, "fields": fields, "shards": self.shards}  # fmt: skip
         return json.dumps(content, indent=1).encode() + b"\n"
 
 
@@ -77,9 +79,9 @@ def read_description(folder):
     path = Path(folder) / DESCRIPTION
     content = _read_json(path)
     if content.get("format") != FORMAT:
-        raise DataError(f"{path}: not a description of a data set (its format is {str(content.get('format'))[:40]!r}, expected {FORMAT!r})")
+        raise DataError(f"{path}: not a description of a data set (format {str(content.get('format'))[:40]!r}, expected {FORMAT!r})")
     if content.get("version") != VERSION:
-        raise DataError(f"{path}: version {str(content.get('version'))[:40]!r} cannot be read, this mgcbook reads version {VERSION}")
+        raise DataError(f"{path}: version {str(content.get('version'))[:40]!r} cannot be read; this mgcbook reads version {VERSION}")
     try:
         description = Description(
             count=_whole(content["count"], 0, 2**32),
@@ -184,12 +186,12 @@ def decode(arrays):
     batch = {}
     for name, stored in arrays.items():
         scale = SCALES.get(name)
-        values = stored.astype(np.int64) if name == "flags" else stored.astype(np.float32) / np.float32(scale) if scale else stored
+        values = stored.astype(np.float32) / np.float32(scale) if scale else stored
         *path, last = name.split("/")
         place = batch
         for step in path:
             place = place.setdefault(step, {})
-        place[last] = values
+        place[last] = values.astype(np.int64) if name == "flags" else values
     return _with_tuples(batch)
 
 

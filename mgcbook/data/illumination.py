@@ -4,7 +4,7 @@ The lamps stay known one by one, because the generator adds what harmonics of or
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Lighting:
         cosine = np.maximum(normals @ self.directions.T, 0)
         return self.ambient + self.sky * (0.5 + 0.5 * normals[:, 1:2]) + cosine @ self.strengths
 
+    @cached_property
     def coefficients(self):
         """theta of the light model closest to this light over all directions, without the constant ambient; -> (3, 9) float32."""
         normals, projector = _projector()
@@ -37,14 +38,18 @@ class Lighting:
         return theta.T.astype(np.float32)
 
     def highlight(self, normals, to_camera, exponent):
-        """Blinn-Phong: sum of lamps times max(0, n . h)^exponent, h between lamp and camera; (P, 3), (P, 3) or (3,), (P,) -> (P, 3)."""
+        """Blinn-Phong: sum of lamps times max(0, n . h)^exponent, h between lamp and camera; (P, 3), (P, 3), (P,) -> (P, 3)."""
         total = np.zeros_like(normals)
         for direction, strength in zip(self.directions.astype(np.float32), self.strengths.astype(np.float32), strict=True):
             half = to_camera + direction
-            half = half / np.maximum(np.linalg.norm(half, axis=-1, keepdims=True), 1e-6)
-            lit = (normals @ direction) > 0
-            total += (lit * np.maximum((normals * half).sum(-1), 0) ** exponent)[:, None] * strength
+            facing = np.where(dot(normals, direction) > 0, dot(normals, half), 0)
+            total += (np.maximum(facing / np.sqrt(dot(half, half) + 1e-12), 0) ** exponent)[:, None] * strength
         return total
+
+
+def dot(a, b):
+    """Scalar products of vectors, coordinate by coordinate, which is faster than a sum over a short axis; (..., 3) x 2 -> (...)."""
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
 
 
 def sample_lighting(rng):

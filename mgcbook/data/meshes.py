@@ -10,7 +10,7 @@ import numpy as np
 
 @cache
 def grid_triangles(rows, columns, closed=False):
-    """Two triangles for every cell of a grid of points in row order; `closed` joins the last column to the first; -> (F, 3) int32."""
+    """Two triangles for every cell of a grid of points; `closed` joins the last column to the first; -> (F, 3) int32."""
     index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     right = np.roll(index, -1, axis=1)
     if not closed:
@@ -20,7 +20,7 @@ def grid_triangles(rows, columns, closed=False):
 
 
 def ellipsoid(center, radii, rows=10, columns=16):
-    """A closed ellipsoid from its top down, going round from the front to the subject's left; (3,), (3,) -> (rows * columns, 3)."""
+    """An ellipsoid from its top down, each ring from the front to the subject's left; (3,), (3,) -> (rows * columns, 3)."""
     down = np.linspace(0, np.pi, rows)[:, None]
     around = np.linspace(0, 2 * np.pi, columns, endpoint=False)
     unit = np.stack(np.broadcast_arrays(np.sin(down) * np.sin(around), np.cos(down), np.sin(down) * np.cos(around)), axis=-1)
@@ -28,7 +28,7 @@ def ellipsoid(center, radii, rows=10, columns=16):
 
 
 def column(heights, radii_side, radii_front, depths, columns=20):
-    """A stack of rings about the vertical axis, at given heights from the top down: neck, collar, shoulders; -> (rings * columns, 3)."""
+    """Rings about the vertical axis at given heights, from the top down: neck, collar, shoulders; -> (rings * columns, 3)."""
     around = np.linspace(0, 2 * np.pi, columns, endpoint=False)
     rings = [
         np.stack([side * np.sin(around), np.full(columns, y), z + front * np.cos(around)], axis=-1)

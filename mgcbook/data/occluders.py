@@ -110,7 +110,8 @@ def _head(vertices, landmarks):
     center = np.array([(left[0] + right[0]) / 2, landmarks[27, 1] + 24, (left[2] + right[2]) / 2 - 6])
     radii = np.array([1.03 * width, 1.22 * width, 1.28 * width])
     forehead = vertices[vertices[:, 1] > np.quantile(vertices[:, 1], 0.86)]
-    return _Head(center, radii * np.median(np.linalg.norm((forehead - center) / radii, axis=1)), left, right, chin, landmarks[17:27, 1].mean())
+    radii = radii * np.median(np.linalg.norm((forehead - center) / radii, axis=1))
+    return _Head(center, radii, left, right, chin, landmarks[17:27, 1].mean())
 
 
 def _body(rng, head, skin_color):
@@ -205,14 +206,15 @@ def _glasses(rng, landmarks, worn):
                       np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / power) * tall, np.zeros(25)], axis=-1)  # fmt: skip
     made, inner = {}, []
     depth = max(landmarks[27, 2] + 4, landmarks[36:48, 2].max() + 12)
-    for name, eye, ear, side in (("left", landmarks[42:48].mean(0), landmarks[16], 1), ("right", landmarks[36:42].mean(0), landmarks[0], -1)):
+    for name, side, eye, ear in (("left", 1, landmarks[42:48], landmarks[16]), ("right", -1, landmarks[36:42], landmarks[0])):
+        eye = eye.mean(0)
         middle = np.array([eye[0] + 2 * side, eye[1] - 3, depth])
         rim = middle + shape * [1, 1, 0] + np.outer(np.abs(shape[:, 0]), [0, 0, -0.12])
         made[f"rim_{name}"] = tube(rim, thick, closed=True), color, 0.0, 0.5
-        hinge = middle + [side * wide, 4, -3]
-        path = hinge + np.linspace(0, 1, 4)[:, None] * (ear + [side * 5, 8, 0] - hinge)
+        hinge = middle + np.array([side * wide, 4, -3])
+        path = hinge + np.linspace(0, 1, 4)[:, None] * (ear + np.array([side * 5, 8, 0]) - hinge)
         made[f"temple_{name}"] = tube(path, thick), color, 0.0, 0.3
-        inner.append(middle + [-side * wide, 3, 0])
+        inner.append(middle + np.array([-side * wide, 3, 0]))
         if sun:
             made[f"lens_{name}"] = np.concatenate([rim, np.repeat(middle[None], 25, 0)]), color * 0.3 + 0.02, 0.0, 0.8
     made["bridge"] = tube(inner[1] + np.linspace(0, 1, 4)[:, None] * (inner[0] - inner[1]), thick), color, 0.0, 0.5
@@ -224,11 +226,12 @@ def _held(rng, landmarks, skin_color, worn):
     hand = rng.random() < 0.6
     worn.append("hand" if hand else "thing")
     target = landmarks[rng.choice((3, 5, 8, 11, 13, 48, 54, 57, 17, 26))]
-    surface = landmarks[30, 2] + rng.uniform(0, 15)
-    middle = np.array([1.1 * target[0] + rng.normal(0, 8), target[1] + rng.normal(0, 8) - 12, min(surface, target[2] + rng.uniform(25, 40))])
+    depth = min(landmarks[30, 2] + rng.uniform(0, 15), target[2] + rng.uniform(25, 40))
+    middle = np.array([1.1 * target[0] + rng.normal(0, 8), target[1] + rng.normal(0, 8) - 12, depth])
     color = np.clip(skin_color * rng.uniform(0.75, 1.1) if hand else colour(rng), 0, 1)
     if not hand:
-        return {"palm": (_turned(rng, ellipsoid((0, 0, 0), rng.uniform(14, 36, 3), 9, 14), middle), color, 0.0, rng.uniform(0, 0.6))}
+        points = _turned(rng, ellipsoid((0, 0, 0), rng.uniform(14, 36, 3), 9, 14), middle)
+        return {"palm": (points, color, 0.0, rng.uniform(0, 0.6))}
     lean = rng.uniform(-1.2, 1.2)
     made = {"palm": (_rolled(ellipsoid((0, -34, 0), (34, 40, 12), 9, 14), lean) + middle, color, 0.0, 0.1)}
     for i in range(FINGERS):

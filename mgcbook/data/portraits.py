@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from mgcbook.data.backgrounds import panorama, view_windows
+from mgcbook.data.illumination import dot
 from mgcbook.data.sensor import photograph, quantise, sample_sensor
 from mgcbook.face.camera import transform
 from mgcbook.face.light import AMBIENT, sh_basis
@@ -68,7 +69,7 @@ def _hollows(model, rounds=40):
 
 
 def take_pictures(rng, scene, model, parts, material, camera, supersample=2):
-    """Photographs of a scene and where they show skin; Scene with N views -> (N, H, W, 3) float32, (N, H, W) float32, all k / 255."""
+    """Photographs of a scene and where they show skin; Scene with N views -> (N, H, W, 3), (N, H, W) float32, all k / 255."""
     height, width = camera.height, camera.width
     fine = camera.resized(width * supersample, height * supersample)
     look = _sample_look(rng)
@@ -100,7 +101,7 @@ def _shaded(scene, model, parts, material, camera, look):
     """Colours, skin weight and cover of face and surroundings against nothing; -> (N, H, W, 3), (N, H, W), (N, H, W)."""
     count = len(scene.yaw)
     rotation, translation = scene.camera_from_model
-    every = lambda vertices: transform(rotation, translation, np.repeat(vertices[None], count, axis=0))  # noqa: E731
+    every = lambda vertices: transform(rotation, translation, np.repeat(vertices[None], count, axis=0))
     face = rasterize(every(scene.vertices), model.triangles, camera)
     around = scene.surroundings
     active = np.repeat(around.active[None], count, axis=0)
@@ -114,7 +115,8 @@ def _shaded(scene, model, parts, material, camera, look):
     normals = model.vertex_normals(scene.vertices[None])[0]
     columns = (scene.colors, normals, material.place, material.skin, material.gloss, material.wet, material.hollow)
     values = interpolate(_side_by_side(*columns), model.triangles, face)[on_face]
-    image[on_face] = _skin_color(values, np.repeat(towards, on_face.sum((1, 2)), axis=0), scene.lighting, look, camera, translation)
+    to_camera = np.repeat(towards, on_face.sum((1, 2)), axis=0)
+    image[on_face] = _skin_color(values, to_camera, scene.lighting, look, camera, translation)
     skin[on_face] = values[:, 8]
 
     columns = (around.colors, around.normals, around.skin, around.gloss)
@@ -141,9 +143,8 @@ def _skin_color(values, towards, lighting, look, camera, translation):
     folds = look["wrinkles"] * np.sin(place[:, 1] * np.float32(2 * np.pi / 9)) * np.exp(-((place[:, 1] - 48) / 14) ** 2)
     tilt_x, tilt_y = look["relief"] * slope_x * dry, (look["relief"] * slope_y + folds) * dry
     angle = place[:, 0] / np.float32(80)
-    normal = normal + tilt_y[:, None] * np.array([0, 1, 0], np.float32)
-    normal = normal + tilt_x[:, None] * np.stack([np.cos(angle), np.zeros_like(angle), -np.sin(angle)], axis=-1)
-    normal = _unit(normal)
+    tilt = np.stack([tilt_x * np.cos(angle), tilt_y, -tilt_x * np.sin(angle)], axis=-1)
+    normal = _unit(normal + tilt)
     shading = _irradiance(normal, lighting) * hollow[:, None]
     exponent = np.where(wet > 0.5, 60, look["exponent"]).astype(np.float32)
     shine = look["shine"] * gloss * hollow * (exponent / 20)
@@ -153,26 +154,26 @@ def _skin_color(values, towards, lighting, look, camera, translation):
 def _matter_color(values, towards, lighting):
     """Hair, cloth and the like at P rays; (P, 8) -> (P, 3). Their sheets have two sides."""
     normal = _unit(values[:, 3:6])
-    normal = np.where((normal * towards).sum(-1, keepdims=True) < 0, -normal, normal)
+    normal = np.where(dot(normal, towards)[:, None] < 0, -normal, normal)
     gloss = values[:, 7:8] * lighting.highlight(normal, towards, np.full(len(values), 25, np.float32))
     return np.maximum(values[:, 0:3] * _irradiance(normal, lighting) + gloss, 0)
 
 
 def _irradiance(normals, lighting):
     """Light on the surface as the nine harmonics have it; (P, 3) -> (P, 3)."""
-    light = lighting.coefficients().T.copy()
+    light = lighting.coefficients.T.copy()
     light[0] += AMBIENT
     return np.maximum(np.einsum("pb,bc->pc", sh_basis(normals).astype(np.float32), light), 0)
 
 
 def _unit(vectors):
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+    return vectors / np.sqrt(np.maximum(dot(vectors, vectors), 1e-12))[:, None]
 
 
 def _averaged(values, factor):
     """Means of factor x factor rays; (N, factor H, factor W, C) -> (N, H, W, C)."""
-    count, height, width, channels = values.shape
-    return values.reshape(count, height // factor, factor, width // factor, factor, channels).mean((2, 4))
+    steps = range(factor)
+    return sum(values[:, row::factor, column::factor] for row in steps for column in steps) / np.float32(factor * factor)
 
 
 def _level(mm_per_pixel):
@@ -186,7 +187,7 @@ def _grain(fineness):
     rng = np.random.default_rng(68)
     step = TILE_MM / TILE
     white = rng.standard_normal((4, TILE, TILE))
-    blurred = lambda noise, mm: gaussian_filter(noise, np.hypot(mm, 0.5 * 2.0**fineness) / step, mode="wrap") * 2 * mm / step  # noqa: E731
+    blurred = lambda noise, mm: gaussian_filter(noise, np.hypot(mm, 0.5 * 2.0**fineness) / step, mode="wrap") * 2 * mm / step
     mottling = blurred(white[0], 6.0) + 0.7 * blurred(white[1], 2.0) + 0.5 * blurred(white[2], 0.7)
     spots = np.clip(gaussian_filter(white[3], 1.1 / step, mode="wrap") * 2 * 1.1 / step - 1.6, 0, 1)
     spots = gaussian_filter(spots, 0.5 * 2.0**fineness / step, mode="wrap") * 3

@@ -6,13 +6,20 @@ scaling the picture is turning the camera about its axis, moving it and bringing
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from mgcbook.data.illumination import Lighting, sample_lighting
+from mgcbook.data.align import alignment_template
+from mgcbook.data.illumination import Lighting, dot, sample_lighting
+from mgcbook.data.landmarks import five_points
 from mgcbook.data.occluders import Surroundings, sample_surroundings
 from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, euler_from_rotation, project, rotation_from_euler, transform
+
+LIMITS = {"seed": (0, 2**32 - 1), "size": (16, 4096), "views": (1, 64), "single_share": (0, 1), "target_yaw_degrees": (0, 89),
+          "max_yaw_degrees": (0, 89), "detail": (0, 5), "occluders": (0, 1), "supersample": (1, 8)}  # fmt: skip
+"""Smallest and largest value of settings."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,7 @@ class SyntheticConfig:
     """Faces of the test set: another stream of random numbers, which no training item shares."""
 
     def __post_init__(self):
-        for name, low, high in (("seed", 0, 2**32 - 1), ("size", 16, 4096), ("views", 1, 64), ("single_share", 0, 1), ("supersample", 1, 8),
-                                ("occluders", 0, 1), ("detail", 0, 5), ("max_yaw_degrees", 0, 89), ("target_yaw_degrees", 0, 89)):  # fmt: skip
+        for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"{name}: expected {low} to {high}, got {getattr(self, name)}")
         if not 0 <= self.gap_degrees[0] <= self.gap_degrees[1]:
@@ -105,7 +111,7 @@ def sample_face(rng, model, config):
 def build_scene(rng, model, parts, main, face, yaw, config):
     """A scene with a given face: bumps, light, surroundings and a pose for each yaw angle; (N,) radians -> Scene."""
     vertices, colors = decode(model, face)
-    vertices = vertices + bumps(rng, model, vertices, config.detail)
+    vertices = vertices + bumps(rng, model, config.detail)
     surroundings = sample_surroundings(rng, parts, model, vertices, colors, occluders=config.occluders)
     rotation, translation = sample_poses(rng, model, vertices, main, yaw, config)
     pose = camera_from_model(rotation, translation, main)
@@ -129,8 +135,8 @@ def decode(model, face):
     return vertices, np.clip(colors, 0, 1)
 
 
-def bumps(rng, model, vertices, strength, count=12):
-    """Displacements along the normals that no mode of the model has: a few waves of 12 to 40 mm; -> (V, 3) float32.
+def bumps(rng, model, strength, count=12):
+    """Displacements along the mean face's normals that no mode of the model has: waves of 12 to 40 mm; -> (V, 3) float32.
 
     Args:
         strength: root mean square in mm; 0 for none (the random numbers are drawn all the same).
@@ -138,12 +144,17 @@ def bumps(rng, model, vertices, strength, count=12):
     direction = rng.standard_normal((count, 3))
     wavelength = np.exp(rng.uniform(np.log(12), np.log(40), count))
     waves = (2 * np.pi / wavelength)[:, None] * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-    phase, size = rng.uniform(0, 2 * np.pi, count), wavelength / 40
-    scale = strength * np.sqrt(2) / np.linalg.norm(size)
-    height = np.zeros(len(vertices), np.float32)
-    for wave, start, size in zip(waves.astype(np.float32), phase, scale * size, strict=True):
-        height += np.float32(size) * np.cos((model.mean * wave).sum(-1) + np.float32(start))
-    return height[:, None] * model.vertex_normals(vertices[None])[0].astype(np.float32)
+    phase = rng.uniform(0, 2 * np.pi, count)
+    sizes = wavelength * strength * np.sqrt(2) / np.linalg.norm(wavelength)
+    height = np.zeros(len(model.mean), np.float32)
+    for wave, start, size in zip(waves.astype(np.float32), phase, sizes, strict=True):
+        height += np.float32(size) * np.cos(dot(model.mean, wave) + np.float32(start))
+    return height[:, None] * _mean_normals(model)
+
+
+@lru_cache(maxsize=4)
+def _mean_normals(model):
+    return model.vertex_normals(model.mean[None])[0].astype(np.float32)
 
 
 def sample_yaw(rng, config):
@@ -176,8 +187,7 @@ def sample_poses(rng, model, vertices, main, yaw, config):
     shift = rng.normal(0, config.shift * config.size, (count, 2))
     rotation = rotation_from_euler(angles + main[0])
     translation = np.repeat(main[1][None], count, axis=0)
-    mean_pose = rotation_from_euler(main[0][None]), main[1][None]
-    template = five_points(project(transform(*mean_pose, model.landmarks(model.mean[None].astype(float))), camera))
+    template = five_points(alignment_template(model, camera))[None]
     points = np.repeat(model.landmarks(vertices[None].astype(float)), count, axis=0)
     for last in (False, True):
         seen = transform(rotation, translation, points)
@@ -189,16 +199,11 @@ def sample_poses(rng, model, vertices, main, yaw, config):
     return (offset + np.pi) % (2 * np.pi) - np.pi, translation - main[1]
 
 
-def five_points(landmarks):
-    """Middles of the eyes, base of the nose, corners of the mouth; (B, 68, 2) -> (B, 5, 2), MGCNet's alignment points."""
-    eyes = [landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)]
-    return np.stack([*eyes, landmarks[:, 33], landmarks[:, 48], landmarks[:, 54]], axis=1)
-
-
 def similarity(points, template):
-    """Least-squares turn, scale and shift of points onto a template; (B, P, 2), (1 or B, P, 2) -> scale (B,), angle (B,), two middles.
+    """Least-squares turn, scale and shift of points onto a template; (B, P, 2), (1, P, 2) -> scale (B,), angle (B,), two middles.
 
-    The middle of the points goes to the middle of the template.
+    The middle of the points goes to the middle of the template. The points are two-dimensional vectors x + i y, so that turn and
+    scale are one complex number.
     """
     start, goal = points.mean(1), template.mean(1) + np.zeros((len(points), 2))
     from_middle, to_middle = ((p - p.mean(1, keepdims=True)) @ np.array([1, 1j]) for p in (points, template))

@@ -13,8 +13,10 @@ _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, 
 """RGB -> luma and two chroma differences (ITU-R BT.601, as in JFIF)."""
 
 _LUMA_STEPS = np.array([
-    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55], [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
-    [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92], [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55],
+    [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
 ])  # fmt: skip
 """Quantisation steps of the luma at quality 50 (ITU-T T.81, table K.1)."""
 
@@ -59,7 +61,7 @@ def quantise(values):
 
 
 def compress(picture, quality):
-    """The losses of JPEG: 8 x 8 cosine transform of luma and chroma, rounded to the steps of a quality in 1..100; (H, W, 3) -> same."""
+    """The losses of JPEG at a quality of 1 to 100: 8 x 8 cosine transform of luma and chroma, rounded; (H, W, 3) -> (H, W, 3)."""
     height, width, _ = picture.shape
     planes = (picture @ _FROM_RGB.T) * np.float32(255)
     planes = np.pad(planes, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="edge")

@@ -24,12 +24,11 @@ from mgcbook.data.scenes import SyntheticConfig, build_scene, sample_face, sampl
 from mgcbook.data.visibility import covisible_truth
 from mgcbook.face.camera import compose, invert, main_pose, project, transform
 from mgcbook.face.raster import Fragments, rasterize
+from mgcbook.learning.objective import EPIPOLAR, SINGLE_VIEW
 
 HELD_OUT_SEED = 20_201_101
 HELD_OUT_COUNT = 100
 """Faces of the standard test set."""
-MULTI_VIEW, SINGLE_VIEW = 2, 0
-"""Flags of items: views of one moment, with pixel, depth and epipolar losses; or photographs of one person at different moments."""
 
 
 class SyntheticFaces:
@@ -37,7 +36,7 @@ class SyntheticFaces:
 
     Args:
         config: what the faces are like; None: the defaults.
-        model: the face model that generates; None: the built-in generator, which is richer than the built-in model on the same mesh.
+        model: the face model that generates; None: the built-in generator, richer than the built-in model on the same mesh.
         truth: also give the truth of each item (takes time).
         workers: threads that make the items of a batch side by side; the result does not depend on it.
     """
@@ -71,7 +70,8 @@ class SyntheticFaces:
         single = rng.random() < config.single_share or config.views == 1
         face = sample_face(rng, self.model, config)
         if single:
-            faces = [face] + [{**face, "expression": sample_face(rng, self.model, config)["expression"]} for _ in range(config.views - 1)]
+            moods = [sample_face(rng, self.model, config)["expression"] for _ in range(config.views - 1)]
+            faces = [face, *({**face, "expression": mood} for mood in moods)]
             scenes = [self._scene(rng, face, sample_single_yaw(rng, config)) for face in faces]
         else:
             scenes = [self._scene(rng, face, sample_yaw(rng, config))]
@@ -80,13 +80,14 @@ class SyntheticFaces:
             pictures.append(take_pictures(rng, scene, self.model, self._parts, self._material, self.camera, config.supersample))
             landmarks.append(self._landmarks(scene))
         images, skin = (np.concatenate(kind) for kind in zip(*pictures, strict=True))
-        item = {"images": images, "landmarks": np.concatenate(landmarks), "skin": skin, "flag": SINGLE_VIEW if single else MULTI_VIEW}
+        flag = SINGLE_VIEW if single else EPIPOLAR
+        item = {"images": images, "landmarks": np.concatenate(landmarks), "skin": skin, "flag": flag}
         return item | {"truth": self._truth(scenes)} if self.truth else item
 
     def _random(self, index):
         if not (0 <= index < 2**32 and index == int(index)):
             raise IndexError(f"index: expected a whole number from 0 to 2^32 - 1, got {index}")
-        # Trailing zeros do not change a seed: training items are default_rng([seed, index]), held-out ones share none of their streams.
+        # Zeros at the end change nothing: default_rng([seed, index]) for training, with which held-out faces share no stream.
         return np.random.default_rng([self.config.seed, int(index), int(self.config.held_out)])
 
     def _scene(self, rng, face, yaw):
@@ -111,13 +112,13 @@ class SyntheticFaces:
             pose = tuple(part.astype(float) for part in first.camera_from_model)
             start, sources = tuple(part[:1] for part in pose), tuple(part[1:] for part in pose)
             covisible = covisible_truth(points, self.model.triangles, target, compose(sources, invert(start)), self.camera)
-        joined = lambda parts: np.concatenate(list(parts))  # noqa: E731
+        joined = lambda parts: np.concatenate(list(parts))
         pose = tuple(joined(scene.camera_from_model[i] for scene in scenes) for i in range(2))
         return {
             "identity": first.identity,
             "expression": first.expression,
             "albedo": first.albedo,
-            "light": first.lighting.coefficients(),
+            "light": first.lighting.coefficients,
             "vertices": first.vertices,
             "rotation": joined(scene.rotation_offset for scene in scenes),
             "translation": joined(scene.translation_offset for scene in scenes),
@@ -143,7 +144,7 @@ def held_out(model=None, **settings):
 
 
 def stack_items(items):
-    """Items -> one batch: every array gets a new first axis, `flag` becomes `flags` (B,) int64; dicts and tuples are walked into."""
+    """Items -> one batch: every array gets a new first axis, also in dicts and tuples; `flag` becomes `flags` (B,) int64."""
     flags = np.array([item["flag"] for item in items])
     rest = [{name: value for name, value in item.items() if name != "flag"} for item in items]
     return {**_stacked(rest), "flags": flags}

@@ -44,7 +44,7 @@ def covisible_truth(points_camera, triangles, target_fragments, source_from_targ
 
 
 def _deepest(depth, uv):
-    """The largest of the four depths around each position: at grazing angles depth changes within a pixel; (H, W), (P, 2) -> (P,)."""
+    """The largest of the four depths around each position, for depth changes within a pixel; (H, W), (P, 2) -> (P,)."""
     height, width = depth.shape
     corner = np.floor(uv - 0.5).astype(int)
     inside = ((corner >= 0) & (corner < [width - 1, height - 1])).all(-1)
