@@ -85,6 +85,8 @@ def test_only_pixels_with_depth_inside_the_source_are_valid():
     depth[0, 2, 3] = 0
     still = np.eye(3)[None], np.zeros((1, 3))
     assert correspond(depth, still, TINY).valid.sum() == 34
+    back = np.eye(3)[None], np.array([[0, 0, 4.0]])  # from there the camera of the target itself is in view
+    assert correspond(depth, back, TINY).valid.sum() == 34
     right = np.eye(3)[None], np.array([[4.0 / 30 * 2, 0, 0]])  # two pixels to the right
     assert_allclose(correspond(depth, right, TINY).valid[0, 0], [1, 1, 1, 1, 1, 0, 0])
     behind = np.eye(3)[None], np.array([[0, 0, -9.0]])
