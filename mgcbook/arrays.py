@@ -82,6 +82,20 @@ def _has_numba():
     return True
 
 
+def check_indices(name, indices, count):
+    """Check that an array holds whole numbers from 0 to count - 1, before a kernel trusts them.
+
+    Values are looked at in NumPy arrays only: looking at a GPU's would make it wait.
+
+    Raises:
+        ValueError: naming the array, what was expected and what was found.
+    """
+    if indices.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected whole numbers, got {indices.dtype}; use .astype(np.int32)")
+    if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < count:
+        raise ValueError(f"{name}: expected numbers from 0 to {count - 1}, got {indices.min()} to {indices.max()}")
+
+
 def check_shapes(**expected):
     """Check the shapes of arguments when a function is called: `@check_shapes(points="B V 3", focal="B")`.
 

@@ -36,6 +36,14 @@ def test_a_misspelt_argument_is_found_when_the_function_is_defined():
         check_shapes(point="B")(lambda points: None)
 
 
+def test_indices_are_whole_numbers_in_range():
+    arrays.check_indices("triangles", np.array([[0, 1, 2]]), 3)
+    with pytest.raises(ValueError, match="triangles: expected numbers from 0 to 1, got 0 to 2"):
+        arrays.check_indices("triangles", np.array([[0, 1, 2]]), 2)
+    with pytest.raises(ValueError, match="whole numbers"):
+        arrays.check_indices("triangles", np.array([[0.0, 1, 2]]), 3)
+
+
 def test_scatter_add_adds_repeated_indices():
     out = np.zeros((3, 2))
     scatter_add(out, (np.array([0, 0, 2]), np.array([1, 1, 0])), np.array([1.0, 2.0, 5.0]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from mgcbook.data.backgrounds import colour
 from mgcbook.data.meshes import column, ellipsoid, grid_triangles, holes, tube
-from mgcbook.face.morphable import triangle_fans, vertex_normals
+from mgcbook.face.normals import vertex_normals
 
 SHELL = 15, 44
 """Rows and columns of the sheet that is hair, hat or hood."""
@@ -25,8 +25,6 @@ class Parts:
     """Name -> (vertices, triangles), in order."""
     triangles: np.ndarray
     """(F, 3) int32."""
-    fans: np.ndarray
-    """Triangles around each vertex (`triangle_fans`)."""
     mouth: np.ndarray
     """Vertices of the face model around the opening of the mouth; empty if the model is closed there."""
 
@@ -48,8 +46,7 @@ class Parts:
             triangles.append(faces + start)
             sizes[name] = rows * columns, len(faces)
             start += rows * columns
-        triangles = np.concatenate(triangles).astype(np.int32)
-        return cls(sizes, triangles, triangle_fans(triangles, start), mouth)
+        return cls(sizes, np.concatenate(triangles).astype(np.int32), mouth)
 
 
 @dataclass(frozen=True)
@@ -274,7 +271,7 @@ def _assemble(parts, made, worn):
             points[here], colors[here], skin[here], gloss[here] = made[name]
             active[triangle : triangle + faces] = True
         vertex, triangle = vertex + vertices, triangle + faces
-    normals = vertex_normals(points[None], parts.triangles, parts.fans)[0]
+    normals = vertex_normals(points[None], parts.triangles)[0]
     return Surroundings(points, normals.astype(np.float32), np.clip(colors, 0, 1), skin, gloss, active, worn)
 
 

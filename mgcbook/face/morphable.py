@@ -7,12 +7,13 @@ Every coefficient is a number of standard deviations, so a random face has coeff
 subject's left, y up, z forward out of the face, millimetres. Built in chapter 02.
 """
 
-import functools
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from mgcbook.arrays import check_shapes, to_device
+
+from .normals import vertex_normals
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +55,6 @@ class FaceModel:
         bases = {"identity": self.identity_basis, "expression": self.expression_basis, "albedo": self.albedo_basis}
         return {part: len(basis) for part, basis in bases.items()}
 
-    @functools.cached_property
-    def fans(self):
-        """Triangles around each vertex, padded with F; (V, valence) int32."""
-        return triangle_fans(self.triangles, len(self.mean))
-
     @check_shapes(identity="B K", expression="B E")
     def shape(self, identity, expression):
         """Vertices of B faces in mm (Eq. 1); (B, Ki), (B, Ke) -> (B, V, 3)."""
@@ -75,7 +71,7 @@ class FaceModel:
     @check_shapes(vertices="B V 3")
     def vertex_normals(self, vertices):
         """Unit outward normals at the vertices; (B, V, 3) mm -> (B, V, 3). See the function of the same name."""
-        return vertex_normals(vertices, self.triangles, self.fans)
+        return vertex_normals(vertices, self.triangles)
 
     @check_shapes(vertices="B V 3")
     def landmarks(self, vertices):
@@ -140,39 +136,3 @@ def _combine(coefficients, basis, deviation, name):
     if coefficients.shape[1] != len(deviation):
         raise ValueError(f"{name}: expected {len(deviation)} coefficients per face, got shape {tuple(coefficients.shape)}")
     return (coefficients * deviation) @ np.reshape(basis, (len(basis), -1))
-
-
-def triangle_fans(triangles, vertex_count):
-    """Triangles around each vertex in ascending order, padded with F; (F, 3) -> (V, largest valence) int32."""
-    corners = np.asarray(triangles).ravel()
-    order = np.argsort(corners, kind="stable")
-    owner = corners[order]
-    place = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    fans = np.full((vertex_count, place.max() + 1), len(triangles), np.int32)
-    fans[owner, place] = order // 3
-    return fans
-
-
-def vertex_normals(vertices, triangles, fans=None):
-    """Mean of the unit normals of the triangles around each vertex, made unit; (B, V, 3), (F, 3) -> (B, V, 3).
-
-    Only gathers: every vertex reads its own triangles in a fixed order, so the sums have the same bits on every run.
-
-    Args:
-        vertices: in mm.
-        fans: `triangle_fans(triangles, V)`, computed if not given.
-    """
-    fans = triangle_fans(triangles, vertices.shape[1]) if fans is None else fans
-    first = vertices[:, triangles[:, 0]]
-    normals = np.cross(vertices[:, triangles[:, 1]] - first, vertices[:, triangles[:, 2]] - first)
-    normals = normals / _length(normals)
-    normals = np.concatenate([normals, np.zeros_like(normals[:, :1])], axis=1)  # row F: the padding adds nothing
-    total = normals[:, fans[:, 0]]
-    for place in range(1, fans.shape[1]):
-        total = total + normals[:, fans[:, place]]
-    return total / _length(total)
-
-
-def _length(vectors):
-    """Length with a floor, so that a triangle without area has the normal 0 and a finite slope; (..., 3) -> (..., 1)."""
-    return np.sqrt(np.sum(vectors * vectors, axis=-1, keepdims=True) + 1e-20)
