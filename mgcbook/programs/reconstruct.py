@@ -1,0 +1,156 @@
+"""`mgcbook reconstruct PHOTO`: one photograph -> a 3D face, as pictures, meshes and numbers.
+
+    photo -> landmarks or face box -> align -> network (if weights are given) -> fit (if landmarks are known) -> results
+
+Landmarks come from a file, or from the network itself: it looks at a rough crop around the face box, its own landmarks give a
+better crop, and it looks again.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from tyro.conf import Positional
+
+from mgcbook.data import builtin
+from mgcbook.data.align import Aligned, align, alignment_template, warp_image
+from mgcbook.data.detect import crop_from_box, find_face
+from mgcbook.data.images import read_image
+from mgcbook.data.landmarks import read_landmarks
+from mgcbook.data.skin import skin_weight
+from mgcbook.errors import DataError, UsageError
+from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.face.morphable import FaceModel
+from mgcbook.learning.decoder import Decoder
+from mgcbook.programs.fit import FitConfig, fit
+from mgcbook.programs.results import Reconstruction, print_table, write_results
+
+LOOKS = 2
+"""How often the network aligns the photograph by its own landmarks."""
+
+
+def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, config=FitConfig(), name="photograph"):
+    """One photograph -> Reconstruction.
+
+    Args:
+        photo: (H, W, 3) in [0, 1].
+        decoder: a Decoder for the result; its camera sets the size of the aligned photograph.
+        landmarks: (5, 2) or (68, 2) in pixels of the photograph; None: the face is searched, which needs a network.
+        network: images (B, h, w, 3) -> coefficients (B, K), with a `decoder` of its own (see `open_trained`); None: fit only.
+        refine: fall down the losses from where the network is; needs 68 landmarks, given or the network's.
+        config: how.
+        name: of the photograph, in messages and results.
+    Raises:
+        DataError: if no face is found, or if there are too few landmarks and no network to find more.
+    """
+    if landmarks is None and network is None:
+        raise DataError(f"{name}: without landmarks a network has to find them: give --weights of a training run, or --landmarks")
+    if network is None and len(landmarks) != 68:
+        raise DataError(f"{name}: a fit needs 68 landmarks, found {len(landmarks)}; give all 68, or --weights of a training run")
+    template = alignment_template(decoder.model, decoder.camera)
+    if landmarks is None:
+        landmarks = find_landmarks(photo, network, name=name)
+        given = None
+    else:
+        given = landmarks if len(landmarks) == 68 else None
+    aligned = align(photo, landmarks, template, decoder.camera)
+    start = None if network is None else look(network, photo, aligned, decoder)
+    if start is None or refine:
+        points = aligned.landmarks if len(aligned.landmarks) == 68 else np.asarray(decoder(start[None]).landmarks[0])
+        skin = skin_weight(aligned.image, landmarks=points) * aligned.inside
+        start = None if start is None else start[None]
+        start = fit(aligned.image[None], points[None], decoder, config, skin=skin[None], start=start).coefficients[0]
+    return Reconstruction(start, decoder, aligned, photo, name, None if given is None else aligned.crop_from_photo.apply(given))
+
+
+def look(network, photo, aligned, decoder):
+    """What the network sees in an aligned photograph, in the layout of `decoder`; -> (K,)."""
+    camera = network.decoder.camera
+    scale = camera.width / decoder.camera.width
+    network_from_photo = type(aligned.crop_from_photo)(scale * aligned.crop_from_photo.linear, scale * aligned.crop_from_photo.offset)
+    image, _ = warp_image(photo, network_from_photo, camera.height, camera.width)
+    parts = network.decoder.layout.split(network(image[None])[0])
+    return decoder.layout.join(parts).astype(np.float32)
+
+
+def find_landmarks(photo, network, *, name="photograph"):
+    """The 68 landmarks as the network sees them, looking at a face box first, then at its own alignment; -> (68, 2) pixels."""
+    decoder = network.decoder
+    template = alignment_template(decoder.model, decoder.camera)
+    crop_from_photo = crop_from_box(find_face(photo, source=name), template)
+    image, inside = warp_image(photo, crop_from_photo, decoder.camera.height, decoder.camera.width)
+    aligned = Aligned(image, None, crop_from_photo, inside)
+    for _ in range(LOOKS):
+        landmarks = np.asarray(decoder(network(aligned.image[None])).landmarks[0], np.float64)
+        landmarks = aligned.crop_from_photo.inverse().apply(landmarks)
+        aligned = align(photo, landmarks, template, decoder.camera)
+    return landmarks
+
+
+def open_model(face):
+    """A face model by level of the built-in one ("light", "full") or by the path of a model file.
+
+    Raises:
+        DataError: if the file is no face model.
+    """
+    return builtin.load(face) if face in ("light", "full") else FaceModel.load(face)
+
+
+# ---------------------------------------------------------------- the command
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """Turn a photograph into a 3D face: pictures, meshes and numbers."""
+
+    photo: Positional[Path]
+    """The photograph; `sample` takes the one that comes along."""
+    landmarks: Path | None = None
+    """File with its 5 or 68 landmarks (.pts, .txt, .npy, .json); without it the face is searched, which needs --weights."""
+    weights: Path | None = None
+    """Folder of a training run, or one of its checkpoints; without it the face is fitted from its landmarks."""
+    out: Path | None = None
+    """Folder for the results; by default runs/<name of the photograph>."""
+    face: str = "full"
+    """Face model: "light" or "full" for the built-in one, or a model file."""
+    refine: Literal["yes", "no"] = "yes"
+    """Fit the photograph after the network has looked at it."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """How it is fitted."""
+
+
+def run(options: ReconstructOptions):
+    """Reconstruct one photograph and write the results."""
+    photo, landmarks, name = open_photo(options.photo, options.landmarks)
+    network = None
+    if options.weights is not None:
+        from mgcbook.programs.trained import open_trained
+
+        network = open_trained(options.weights)
+    decoder = Decoder(open_model(options.face), PAPER_CAMERA)
+    result = reconstruct(
+        photo, decoder, landmarks=landmarks, network=network, refine=options.refine == "yes", config=options.fit, name=name
+    )
+    folder = options.out or Path("runs") / name
+    print(f"{name}: reconstructed" + _spell_error(result))
+    print_table(write_results(folder, result))
+
+
+def open_photo(path, landmarks_path=None):
+    """(photo (H, W, 3), landmarks or None, name) of a file, or of the sample photograph by the name "sample"."""
+    if str(path) == "sample":
+        from mgcbook.data import sample_photo
+
+        sample = sample_photo.load()
+        if landmarks_path is not None:
+            raise UsageError("landmarks: the sample photograph brings its own; leave --landmarks out")
+        return sample.image, sample.landmarks, sample.name
+    photo = read_image(path)
+    landmarks = None if landmarks_path is None else read_landmarks(landmarks_path, image_shape=photo.shape)
+    return photo, landmarks, Path(path).stem
+
+
+def _spell_error(result):
+    error = result.landmark_error_percent()
+    return "" if error is None else f", mean landmark error {error:.2f} % of the face's box"

@@ -1,0 +1,52 @@
+"""A trained network as one function: images of aligned faces -> coefficients."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mgcbook.errors import DataError
+from mgcbook.programs import checkpoint
+from mgcbook.programs.config import from_dict
+from mgcbook.programs.learner import Learner
+from mgcbook.programs.train import CHECKPOINTS
+
+
+class Trained:
+    """Network and decoder of a training run, with the weights of one of its checkpoints.
+
+    Args:
+        state: a TrainingState.
+        config: the run's TrainConfig.
+    """
+
+    def __init__(self, state, config):
+        self.step, self.config = state.step, config
+        self._params, self._batch_norm = state.params, state.batch_norm
+        self._learner = Learner(config)
+
+    @property
+    def decoder(self):
+        """The Decoder that its coefficients belong to; its camera sets the size of the images."""
+        return self._learner.decoder
+
+    def __call__(self, images):
+        """Coefficients of aligned faces; (B, H, W, 3) in [0, 1] -> (B, K)."""
+        rows, _ = self._learner.coefficients(self._params, self._batch_norm, images[:, None], train=False)
+        return np.asarray(rows[:, 0])
+
+
+def open_trained(path):
+    """The weights of a run folder (its newest checkpoint) or of one checkpoint file; -> Trained.
+
+    Raises:
+        DataError: if there are none, or if they are damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = checkpoint.latest(path / CHECKPOINTS)
+        if found is None:
+            raise DataError(f"{path}: no checkpoint there; is this the folder of a training run?")
+        _, state, config = found
+    else:
+        state, config = checkpoint.load(path)
+    return Trained(state, from_dict(config, path))
