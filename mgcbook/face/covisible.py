@@ -19,11 +19,11 @@ def covisible_map(target_fragments, source_fragments, target_points_camera, tria
         target_fragments, source_fragments: what the two views see of the same mesh.
         target_points_camera: the vertices in the target camera's axes, in mm.
     """
-    # Paper: "differentiable"; MGCNet's code: a hard mask; here: a hard mask without gradient, for a set of triangles has no slope.
-    # MGCNet's code: the background counts as triangle 0, and padding adds the triangles around vertex 0; here: neither.
+    # Paper: "differentiable"; here: a hard mask without gradient, as in MGCNet's code, because a set of triangles has no slope.
+    # MGCNet's code: the background counts as triangle 0, padding adds the triangles around vertex 0; here: neither.
     points = bare(target_points_camera)
     target, source = target_fragments.triangle, source_fragments.triangle
     if target.shape[0] != source.shape[0]:
-        raise ValueError(f"covisible_map: source_fragments: expected {target.shape[0]} items as in the target, got {source.shape[0]}")
+        raise ValueError(f"covisible_map: source_fragments: expected {len(target)} items as in the target, got {len(source)}")
     active = kernels_for(points).covisible_triangles(target, source, triangles, points.shape[1])
     return (rasterize(points, triangles, camera, active=active).triangle >= 0).astype(np.float32)

@@ -48,19 +48,22 @@ def rasterize(points_camera, triangles, camera, *, active=None, near=1.0, cull=F
     triangles = _checked_triangles(triangles, points_camera.shape[1])
     if not near > 0:
         raise ValueError(f"rasterize: near: expected a depth above 0 mm, got {near}")
-    barycentric, (triangle, depth) = _visible(points_camera, triangles=triangles, camera=camera, active=active, near=near, cull=cull)
+    settings = dict(triangles=triangles, camera=camera, active=active, near=near, cull=cull)
+    barycentric, (triangle, depth) = _visible(points_camera, **settings)
     return Fragments(triangle, barycentric, depth)
 
 
 def _checked_triangles(triangles, vertex_count):
     if triangles.dtype.kind not in "iu":
         raise ValueError(f"triangles: expected whole numbers, got {triangles.dtype}; use .astype(np.int32)")
-    if triangles.size and isinstance(triangles, np.ndarray) and not 0 <= triangles.min() <= triangles.max() < vertex_count:
-        raise ValueError(f"triangles: expected vertex numbers from 0 to {vertex_count - 1}, got {triangles.min()} to {triangles.max()}")
+    if triangles.size and isinstance(triangles, np.ndarray):  # on a GPU, reading a value would wait for it
+        lowest, highest = triangles.min(), triangles.max()
+        if lowest < 0 or highest >= vertex_count:
+            raise ValueError(f"triangles: expected vertex numbers from 0 to {vertex_count - 1}, got {lowest} to {highest}")
     return triangles
 
 
-def _plain(x):
+def plain(x):
     """The bare array of a Tensor, or of a box of HIPS autograd."""
     x = bare(x)
     while hasattr(x, "_value"):
@@ -70,7 +73,7 @@ def _plain(x):
 
 def _visible_twin(points_camera, *, triangles, camera, **settings):
     """The nearest triangle is found on bare arrays; its weights are the formula."""
-    values = _plain(points_camera)
+    values = plain(points_camera)
     triangle, _, depth = _rasterize(values, triangles, camera, **settings)
     return barycentric_weights(points_camera, triangles, triangle, camera), (triangle, depth)
 
@@ -110,16 +113,16 @@ def barycentric_weights(points_camera, triangles, triangle, camera):
 
 
 def _corners(values, triangles, triangle):
-    """values[b, triangles[triangle]]: what each pixel's three corners carry; (B, V, C) -> (B, H, W, 3, C)."""
-    batch = np.arange(triangle.shape[0], like=triangle)[:, None, None, None]
-    # The lowest vertex stands in where there is no triangle: the caller puts zeros there.
-    corner = triangles[np.maximum(triangle, 0)] if len(triangles) else np.zeros((*triangle.shape, 3), dtype=np.int32, like=triangle)
-    return values[batch, corner]
+    """values[b, triangles[triangle]]: what each pixel's three corners carry; (B or 1, V, C) -> (B, H, W, 3, C)."""
+    batch = np.arange(triangle.shape[0], like=triangle)[:, None, None, None] % values.shape[0]
+    # Triangle 0, or vertex 0 in a mesh without triangles, stands in where there is none: the caller puts zeros there.
+    known = triangles if len(triangles) else np.zeros((1, 3), dtype=np.int32, like=triangle)
+    return values[batch, known[np.maximum(triangle, 0)]]
 
 
 def _interpolate_twin(attributes, barycentric, *, triangles, triangle):
     if attributes.ndim == 2:
-        attributes = np.broadcast_to(attributes, (triangle.shape[0], *attributes.shape))
+        attributes = np.reshape(attributes, (1, *attributes.shape))
     return np.einsum("bhwi,bhwic->bhwc", barycentric, _corners(attributes, triangles, triangle))
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mgcbook.arrays import check_shapes
+from mgcbook.face.antialias import antialias
 from mgcbook.face.raster import Fragments, depth_map, interpolate, rasterize
 
 
@@ -40,10 +41,13 @@ def render(points_camera, triangles, colors, camera, *, antialiased=False):
     """
     fragments = rasterize(points_camera, triangles, camera)
     image, mask = interpolate(colors, triangles, fragments), mask_of(fragments)
+    if antialiased:
+        both = antialias(np.concatenate((image, mask[..., None]), axis=-1), fragments, points_camera, triangles, camera)
+        image, mask = both[..., :-1], both[..., -1]
     return Rendering(image, mask, depth_map(points_camera, triangles, fragments, camera), fragments)
 
 
 @check_shapes(image="B H W C", mask="B H W", photo="B H W C")
 def composite(image, mask, photo):
-    """The rendering over the photograph, I_comp = I_render + (1 - mask) I; (B, H, W, C), (B, H, W), (B, H, W, C) -> (B, H, W, C)."""
+    """The rendering over the photograph, I_render + (1 - mask) I; (B, H, W, C), (B, H, W), (B, H, W, C) -> (B, H, W, C)."""
     return image + (1 - mask[..., None]) * photo

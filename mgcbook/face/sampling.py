@@ -12,7 +12,7 @@ from mgcbook.tape import primitive
 def _bilinear_sample_twin(image, uv):
     """The formula in plain NumPy, for any engine of gradients."""
     height, width = image.shape[1:3]
-    x, y = _clamped(uv[..., 0] - 0.5, width - 1), _clamped(uv[..., 1] - 0.5, height - 1)  # from image coordinates to array indices
+    x, y = _clamped(uv[..., 0] - 0.5, width - 1), _clamped(uv[..., 1] - 0.5, height - 1)  # image coordinates to array indices
     x0 = np.clip(np.floor(x), 0, max(width - 2, 0)).astype(int)
     y0 = np.clip(np.floor(y), 0, max(height - 2, 0)).astype(int)
     x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from mgcbook.face.antialias import edge_neighbours
 from mgcbook.kernels import twins
 
 cpu = pytest.importorskip("mgcbook.kernels.cpu", reason="needs Numba")
@@ -101,6 +102,23 @@ def test_sampling_is_its_twin(rng, dtype):
         assert_allclose(fast, slow, rtol=0, atol=1e-6 if dtype == np.float32 else 1e-13, err_msg=name)
 
 
+@pytest.mark.parametrize("turn", [0.0, 1.3])
+def test_outline_crossings_are_their_twin(rng, turn):
+    """A sheet with a border, and one that is turned until it folds under itself."""
+    points, triangles = mesh(rng, dtype=np.float64)
+    points = points * [0.5, 0.5, 1.0] - [0.0, 0.0, 4.0]
+    x, z = points[..., 0].copy(), points[..., 2].copy()
+    points[..., 0], points[..., 2] = np.cos(turn) * x + np.sin(turn) * z, 4.0 - np.sin(turn) * x + np.cos(turn) * z
+    triangle, _, depth = twins.rasterize(points, triangles, *LENS, HEIGHT, WIDTH)
+    arguments = points, triangles, edge_neighbours(triangles), triangle, depth, *LENS
+    fast, slow = cpu.outline_crossings(*arguments), twins.outline_crossings(*arguments)
+    assert len(slow[0]) > 20
+    for ours, theirs in zip(fast, slow, strict=True):
+        assert_array_equal(ours, theirs)
+    behind = (triangle.reshape(-1)[slow[0]] >= 0).all(axis=1)
+    assert behind.any() == (turn > 0)  # a fold has the mesh itself behind it
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_any_number_of_threads_gives_the_same_bits(rng, batch):
     points, triangles = mesh(rng, batch=batch)
@@ -125,7 +143,7 @@ def test_any_number_of_threads_gives_the_same_bits(rng, batch):
 
 
 def test_every_kernel_has_a_twin():
-    for module in ("raster", "interpolate", "sampling"):
+    for module in ("raster", "interpolate", "sampling", "antialias"):
         fast, slow = (__import__(f"mgcbook.kernels.{place}.{module}", fromlist=["__all__"]) for place in ("cpu", "twins"))
         assert sorted(fast.__all__) == sorted(slow.__all__)
         assert all(getattr(cpu, name) is getattr(fast, name) for name in fast.__all__)
@@ -133,6 +151,7 @@ def test_every_kernel_has_a_twin():
 
 BOUNDS_CHECKED = """
 import numpy as np
+from mgcbook.face.antialias import edge_neighbours
 from mgcbook.kernels import cpu
 rng = np.random.default_rng(0)
 points = (rng.normal(size=(2, 60, 3)) * [3, 3, 3] + [0, 0, 2]).astype(np.float32)
@@ -149,7 +168,10 @@ for height, width in ((9, 7), (1, 1), (1, 300)):
     cpu.depth_gradient(points, triangles, triangle, weights, depth, *lens)
     cpu.covisible_triangles(triangle, triangle, triangles, 60)
     uv = (image[..., :2] * 1e3).astype(np.float32)
-    cpu.bilinear_sample(image, uv), cpu.bilinear_sample_image_gradient(image, uv, image), cpu.bilinear_sample_uv_gradient(image, uv, image)
+    cpu.bilinear_sample(image, uv)
+    cpu.bilinear_sample_image_gradient(image, uv, image)
+    cpu.bilinear_sample_uv_gradient(image, uv, image)
+    cpu.outline_crossings(points, triangles, edge_neighbours(triangles), triangle, depth, *lens, near=0.1)
 print("no access out of bounds")
 """
 

@@ -14,7 +14,7 @@ from ..twins.raster import LARGEST, MARGIN, SLIVER
 from .memory import take
 from .threads import get_threads, kernel, run_blocks
 
-__all__ = ["rasterize", "covisible_triangles"]
+__all__ = ["covisible_triangles", "rasterize"]
 
 UNPLACED = -(1 << 30)
 """First column of a vertex whose image is not a place: nearer than `near`, too large, NaN."""
@@ -24,7 +24,7 @@ FAR_OUT = float(1 << 29)
 
 
 def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False):
-    """The nearest triangle of every pixel; points_camera (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W). See the twin."""
+    """The nearest triangle of every pixel, as its twin; (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W)."""
     batch, vertex_count = points.shape[:2]
     points, triangles = np.ascontiguousarray(points), np.ascontiguousarray(triangles, dtype=np.int32)
     active = np.zeros((0, 0), dtype=bool) if active is None else np.ascontiguousarray(active)
@@ -38,7 +38,8 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     ray_x = (np.arange(width) + 0.5 - center[0]) / focal
     ray_y = (np.arange(height) + 0.5 - center[1]) / focal
     lens = float(focal), float(center[0]), float(center[1]), float(near)
-    run_blocks(_draw, batch * bands, starts, points, triangles, active, box, ray_x, ray_y, lens, bool(cull), triangle, barycentric, depth)
+    scene = points, triangles, active, box
+    run_blocks(_draw, batch * bands, starts, *scene, ray_x, ray_y, lens, bool(cull), triangle, barycentric, depth)
     return triangle, barycentric, depth
 
 
@@ -112,7 +113,7 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
                         drawn = (abs(total) > thinnest * (z * z)) & (z >= near) & ((total < 0) | (not cull))
                         if drawn & (depth < depth_of[row, column]):
                             id_of[row, column], depth_of[row, column] = t, depth
-                            # At once, not in a second pass over the seen pixels: little of a face is drawn twice (0.9 of the time).
+                            # At once, not in a second pass over the pixels: little of a face is drawn twice (0.9 of the time).
                             weights_of[row, column, 0], weights_of[row, column, 1], weights_of[row, column, 2] = b0, b1, b2
         for row in range(low, high):
             for column in range(width):

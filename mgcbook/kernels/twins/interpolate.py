@@ -6,7 +6,8 @@ vertices move, not where another triangle begins.
 
 import numpy as np
 
-__all__ = ["interpolate", "interpolate_attribute_gradient", "interpolate_barycentric_gradient", "barycentric_gradient", "depth_gradient"]
+__all__ = ["barycentric_gradient", "depth_gradient", "interpolate", "interpolate_attribute_gradient",
+           "interpolate_barycentric_gradient"]
 
 
 def interpolate(attributes, triangles, triangle, barycentric):

@@ -12,7 +12,7 @@ with a common edge find the same area for it with opposite signs, to the last bi
 
 import numpy as np
 
-__all__ = ["rasterize", "covisible_triangles"]
+__all__ = ["covisible_triangles", "rasterize"]
 
 LARGEST = 1e15
 """Triangles with a coordinate beyond this (mm), infinite or NaN are not drawn."""
