@@ -7,9 +7,8 @@ import numpy as np
 from mgcbook.arrays import check_shapes, to_host
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, project, transform
 from mgcbook.face.light import shade
-from mgcbook.face.raster import Fragments
+from mgcbook.face.raster import Fragments, plain
 from mgcbook.face.render import render
-from mgcbook.tape import bare
 
 from .coefficients import Layout
 
@@ -97,7 +96,7 @@ class Decoder:
         # here: exact normals with their gradient, because shading tells the shape.
         if self.light_frame == "camera":
             normals = np.matmul(normals, np.swapaxes(pose[0], -1, -2))
-        return normals if self.shading_moves_shape else bare(normals)
+        return normals if self.shading_moves_shape else plain(normals)
 
 
 def _triangles_within(model, region):

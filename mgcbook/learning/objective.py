@@ -13,7 +13,7 @@ import numpy as np
 from mgcbook.arrays import check_shapes
 from mgcbook.face.camera import PAPER_CAMERA, compose, invert
 from mgcbook.face.covisible import covisible_map
-from mgcbook.face.raster import Fragments
+from mgcbook.face.raster import Fragments, plain
 from mgcbook.face.render import composite
 from mgcbook.face.sampling import bilinear_sample
 from mgcbook.face.warp import correspond
@@ -41,9 +41,11 @@ class Pairs(NamedTuple):
     target_image: object
     """(P, H, W, 3)."""
     source_image: object
+    """(P, H, W, 3)."""
     target_depth: object
-    """(P, H, W) mm."""
+    """(P, H, W) mm, 0 where there is no face."""
     source_depth: object
+    """(P, H, W) mm, 0 where there is no face."""
     source_mask: object
     """(P, H, W) 1 on the face; bare."""
     source_from_target: tuple
@@ -94,9 +96,8 @@ def single_view_terms(view, flat, weights, features, camera):
     """
     unit = PAPER_CAMERA.width / camera.width
     overlay = composite(view.image, view.mask, flat["images"])
-    drawn = _drawn(view)
     terms = {
-        "render": np.mean(render_loss(overlay, flat["images"], drawn, flat["skin"])),
+        "render": np.mean(render_loss(overlay, flat["images"], _positive(view.mask), flat["skin"])),
         # Paper: pixels of a 224-pixel image; here: so for every image size, because the weights were chosen for that one.
         "landmark": np.mean(landmark_loss(view.landmarks, flat["landmarks"], weights.landmark_important)) * unit**2,
         "regularisation": np.mean(regularisation(view.parts, weights)),
@@ -104,7 +105,7 @@ def single_view_terms(view, flat, weights, features, camera):
     if features is not None:
         photo_features = features(flat["images"], flat["landmarks"])
         # The alignment of the rendered face carries no gradient, as in MGCNet.
-        rendered_features = features(overlay, bare(view.landmarks))
+        rendered_features = features(overlay, plain(view.landmarks))
         terms["identity"] = np.mean(identity_loss(photo_features, rendered_features))
     return terms
 
@@ -120,7 +121,7 @@ def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False
     source_depth = bilinear_sample(pairs.source_depth[..., None], found.uv)[..., 0]
     # Paper: all covisible pixels; here: for the depth only those read from four pixels of the face, because a mean with the
     # background's 0 would be metres wrong.
-    inside = np.greater(bilinear_sample(pairs.source_mask[..., None], bare(found.uv))[..., 0], 1 - 1e-3)
+    inside = np.greater(bilinear_sample(pairs.source_mask[..., None], plain(found.uv))[..., 0], 1 - 1e-3)
     expected = found.depth if reprojected else pairs.target_depth
     target_landmarks, source_landmarks = _targets(batch["landmarks"]), _sources(batch["landmarks"])
     errors = {
@@ -146,22 +147,22 @@ def pair_up(view, images, decoder):
     source_from_model = _sources(rotation), _sources(translation)
     triangle = apart(view.fragments.triangle)
     seen_by_target, seen_by_source = (Fragments(side(triangle), None, None) for side in (_targets, _sources))
-    points = _targets(apart(bare(view.points_camera)))
+    points = _targets(apart(plain(view.points_camera)))
     depth = apart(view.depth)
     return Pairs(
         target_image=_targets(images),
         source_image=_sources(images),
         target_depth=_targets(depth),
         source_depth=_sources(depth),
-        source_mask=_sources(apart(_drawn(view))),
+        source_mask=_sources(apart(_positive(view.depth))),
         source_from_target=compose(source_from_model, invert(target_from_model)),
         covisible=covisible_map(seen_by_target, seen_by_source, points, decoder.triangles, decoder.camera),
     )
 
 
-def _drawn(view):
-    """1 where the face was drawn, if only in part, else 0; bare."""
-    return np.greater(view.mask, 0).astype(view.depth.dtype)
+def _positive(array):
+    """1 where the array is above 0, else 0; bare."""
+    return (plain(array) > 0).astype(array.dtype)
 
 
 def _sources(array):

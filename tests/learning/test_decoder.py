@@ -92,6 +92,16 @@ def test_shading_moves_the_shape_unless_told_not_to(rng):
     assert_allclose(gradient(shading_moves_shape=False), 0)
 
 
+def test_an_antialiased_outline_tells_how_the_area_changes():
+    """A face moving away shrinks as 1 / z^2, so its area changes by -2 / z of itself for each millimetre."""
+    decoder = Decoder(toy_model(), CAMERA, antialiased=True)
+    coefficients = decoder.zeros(1, np.float64)
+    coefficients[:, decoder.layout.slices["rotation"]] = 0.05, 0.2, 0.1
+    area, gradient = value_and_grad(lambda c: np.sum(decoder(c).mask))(coefficients)
+    slope = gradient[0, decoder.layout.slices["translation"]][2]
+    assert_allclose(slope, -2 * area / decoder.main[1][2], rtol=0.1)
+
+
 def test_a_layout_of_another_model_is_refused():
     with pytest.raises(ValueError, match="layout: expected 4 identity coefficients for the model 'toy', got 80"):
         Decoder(toy_model(), CAMERA, Layout())

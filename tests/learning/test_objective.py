@@ -53,6 +53,15 @@ def test_the_total_loss_agrees_with_hips_from_the_coefficients_on(decoder, scene
     assert np.abs(gradient - judged).max() <= 1e-8 * np.abs(judged).max()
 
 
+def test_with_an_antialiased_outline_it_agrees_too(scene):
+    coefficients, batch = scene
+    decoder = Decoder(toy_model(side=9), CAMERA, antialiased=True)
+    loss = lambda c: total_loss(c, batch, decoder, replace(NONE, render=1.0, pixel=1.0, depth=1.0))[0]
+    (value, gradient), (expected, judged) = value_and_grad(loss)(coefficients), autograd.value_and_grad(loss)(coefficients)
+    assert_allclose(value, expected, rtol=1e-12)
+    assert np.abs(gradient - judged).max() <= 1e-8 * np.abs(judged).max()
+
+
 @pytest.mark.parametrize("name", TERMS)
 def test_every_term_agrees_with_hips_and_with_differences(rng, decoder, scene, name):
     """With a tiny step, so that on the way no outline passes a pixel centre, where the terms that look at pixels jump."""
