@@ -40,7 +40,7 @@ STYLE = {
 
 PIXELS_PER_INCH = 100
 """On the page; the JPEG has SHARPNESS times as many."""
-SHARPNESS = 1.5
+SHARPNESS = 1.4
 QUALITY = 75
 
 

@@ -70,8 +70,9 @@ class Slider:
         self.values = space(least, greatest, frames)
         first = self.values[frames // 2] if first is None else first
         self._first = int(np.argmin(np.abs(self.values - first)))
-        label = f"{name.replace('_', ' ')}{f' ({unit.strip()})' if unit else ''}"
-        layout = dict(description=label, readout_format=".2f", style={"description_width": "initial"})
+        self.label = name.replace("_", " ")
+        described = f"{self.label} ({unit.strip()})" if unit else self.label
+        layout = dict(description=described, readout_format=".2f", style={"description_width": "initial"})
         if logarithmic:
             low, high = np.log10(least), np.log10(greatest)
             self.control = ipywidgets.FloatLogSlider(first, base=10, min=low, max=high, step=(high - low) / 100, **layout)
@@ -80,7 +81,6 @@ class Slider:
         self.image = ipywidgets.Image(format="png", value=self._png(first))
         self.control.observe(self._moved, "value")
         self.box = ipywidgets.VBox([self.control, self.image])
-        self.label = label
 
     def _png(self, value):
         return encode(self._draw(**{self._name: float(value)}), ".png")

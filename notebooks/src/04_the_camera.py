@@ -50,6 +50,8 @@ face = model.mean[None].astype(np.float64)  # (1, V, 3): one face, V points
 light = np.zeros((1, 3, 9))
 light[..., :4] = -0.18, -0.10, 0.34, -0.10  # from above, a little from a side
 colors = shade(model.albedo_mean[None], model.vertex_normals(face), light)
+top, chin = model.mean[:, 1].argmax(), model.landmark_vertices[8]
+height = model.mean[top, 1] - model.mean[chin, 1]  # in mm
 
 
 def photograph(pose, lens):
@@ -70,14 +72,14 @@ def upright(lens):
 # %%
 def from_distance(distance):
     """The face seen from so many metres, through a lens that keeps it tall."""
-    lens = Camera(focal=940.0 * distance)
+    lens = Camera(focal=0.75 * 224 * 1000 * distance / height)
     return photograph(upright(lens), lens)
 
 
 strip(from_distance, distance=(0.35, 1.0, 5.0), unit=" m")
 
 # %% [markdown]
-# Move the slider. What becomes of the nose, the cheeks, the ears? You will be
+# Move the slider. What becomes of the nose, the cheeks, the jaw? You will be
 # able to say why, and how much, in a few minutes.
 
 # %%
@@ -166,8 +168,8 @@ figures.points(view.axes[0], landmarks)
 view
 
 # %% [markdown]
-# The picture was made by the rasterizer of chapter 6 and the dots by your two
-# lines, and they agree: eyes, nose, lips and jaw are where they should be.
+# The picture was made by the rasterizer of chapter 6 and the dots by two lines
+# of NumPy, and they agree: eyes, nose, lips and jaw are where they should be.
 #
 # Now the first pictures explain themselves. A length at depth $z$ appears
 # $f/z$ times as large. The nose is nearer to the camera than the jaw corners
@@ -176,7 +178,7 @@ view
 # %%
 def nose_over_jaw(distance):
     """How much larger the nose tip is drawn than the corners of the jaw."""
-    pose = upright(Camera(focal=940.0 * distance))
+    pose = upright(Camera(focal=0.75 * 224 * 1000 * distance / height))
     depth = model.landmarks(library.transform(*pose, face))[0, :, 2]
     return (1 / depth[30]) / (1 / depth[[0, 16]].mean())
 
@@ -215,7 +217,7 @@ def pixel_grid(height, width):
 
 
 grid = pixel_grid(camera.height, camera.width)
-assert np.array_equal(grid[1, 3], (3.5, 1.5))  # row 1, column 3
+assert np.array_equal(grid[1, 4], (4.5, 1.5))  # row 1, column 4
 assert np.allclose(grid.mean(axis=(0, 1)), camera.center)
 
 # %% [markdown]
@@ -230,8 +232,8 @@ print(f"{half_pixel:.2f} mm")
 assert round(half_pixel, 2) == 0.53
 
 # %% [markdown]
-# which is a third of the error that good methods are proud of. So the book has
-# one convention, the halves, in the rasterizer, the warp and the landmarks.
+# and that is not nothing where results are compared in millimetres. So the book
+# has one convention, the halves, in rasterizer, warp and landmarks.
 
 # %% [markdown]
 # ## From the picture back to space
@@ -317,6 +319,14 @@ R = rotation(*angles[0])
 assert np.allclose(R @ R.T, np.eye(3)) and np.isclose(np.linalg.det(R), 1)
 
 # %% [markdown]
+# In an array the points are rows, not columns, so $R X$ is written `X @ R.T`:
+
+# %%
+t = pose[1][0]
+by_hand = face[0] @ R.T + t
+assert np.allclose(by_hand, library.transform(R[None], t[None], face)[0])
+
+# %% [markdown]
 # A face that looks into the camera looks *against* the camera's $z$, and its up
 # is the camera's minus $y$. So "upright" is half a turn about $x$:
 
@@ -372,16 +382,14 @@ assert rotation(np.pi, 0, 0.4)[1, 0] < 0  # rz > 0: the subject's left goes up
 #
 # $$z = \frac{f\,h}{0.75\,H}$$
 #
-# The network then only says how a face differs from this **main pose**.
+# (Solved for $f$, this is how the first pictures kept their height.) The
+# network then only says how a face differs from this **main pose**.
 
 # %%
-top = model.mean[:, 1].max()
-chin = model.mean[model.landmark_vertices[8], 1]
-distance = camera.focal * (top - chin) / (0.75 * camera.height)
-print(f"our face, {top - chin:.0f} mm: {distance / 1000:.2f} m away")
+distance = camera.focal * height / (0.75 * camera.height)
+print(f"our face, {height:.0f} mm: {distance / 1000:.2f} m away")
 
-ends = model.mean[:, 1].argmax(), model.landmark_vertices[8]
-tall = np.ptp(project(seen[0, ends], camera)[:, 1])
+tall = np.ptp(project(seen[0, [top, chin]], camera)[:, 1])
 assert abs(tall / camera.height - 0.75) < 0.01
 
 h, z_middle = 175.1, 95.3  # of the Basel mean face, in mm
@@ -390,8 +398,8 @@ print(f"the paper's face, {h} mm: z = {paper_z:.0f} mm, its code says 4994.3")
 assert abs(paper_z - 4994.3) < 1.0
 
 # %% [markdown]
-# Five metres and a focal length of 4700 pixels: a strong telephoto lens. Its
-# field of view is
+# About five metres and a focal length of 4700 pixels: a strong telephoto lens.
+# Its field of view is
 
 # %%
 half_angle = np.arctan(camera.width / 2 / camera.focal)
@@ -556,8 +564,8 @@ assert np.allclose(rows.T, matrix(source_from_target))
 # %% [markdown]
 # ## All of it, on one page
 #
-# Here is the whole camera once more, with nothing left out. The library's
-# version, `mgcbook.face.camera`, adds batches, gradients and checks of shapes.
+# Here is the camera once more. Together with `pixel_grid`, `rotation`, `invert`
+# and `compose` from above, nothing is left out.
 
 # %%
 def project_(points, camera):
@@ -569,12 +577,18 @@ def unproject_(pixels, depth, camera):
     return np.append(rays, np.ones_like(rays[..., :1]), -1) * depth[..., None]
 
 
+def transform_(R, t, points):
+    return points @ R.swapaxes(-1, -2) + t[:, None]
+
+
 def relative_pose_(source_from_model, target_from_model):
     return compose(source_from_model, invert(target_from_model))
 
 # %% [markdown]
 # This is `mgcbook.face.camera.project`, `unproject`, `pixel_grid`,
-# `rotation_from_euler`, `invert`, `compose` and `relative_pose`. Do they agree?
+# `rotation_from_euler`, `transform`, `invert`, `compose` and `relative_pose`.
+# The library's versions work on batches and check shapes, and the tape can
+# differentiate them. Do they agree?
 
 # %%
 rng = np.random.default_rng(4)
@@ -590,6 +604,7 @@ assert np.allclose(unproject_(pixels, some[..., 2], camera), some)
 assert np.array_equal(pixel_grid(3, 5), library.pixel_grid(3, 5))
 assert np.allclose(rotation(0.1, 0.2, 0.3),
                    library.rotation_from_euler(np.array([[0.1, 0.2, 0.3]]))[0])
+assert np.allclose(transform_(*a, some), library.transform(*a, some))
 assert same(invert(a), library.invert(a))
 assert same(compose(a, b), library.compose(a, b))
 assert same(relative_pose_(a, b), library.relative_pose(a, b))
