@@ -71,7 +71,7 @@ class Evaluation:
 
 def _compare(rows, name):
     mean, baseline = _mean(row[name] for row in rows), _mean(row["baseline"][name] for row in rows)
-    known = mean is not None and baseline  # a baseline of 0 cannot be beaten
+    known = mean is not None and baseline > 1e-6  # a baseline of 0 cannot be beaten
     return {"mean": mean, "baseline": baseline, "better_percent": 100 * (1 - mean / baseline) if known else None}
 
 

@@ -37,8 +37,8 @@ def sentence(text):
 
 
 def picture(path, caption, alt=None):
-    """A picture with its caption; `alt` tells those who cannot see it, the caption if not given."""
-    source, text = html.escape(Path(path).name), html.escape(caption)
+    """A picture with its caption; path relative to the page; `alt` tells those who cannot see it, the caption if not given."""
+    source, text = html.escape(str(path)), html.escape(caption)
     return f'<figure><img src="{source}" alt="{html.escape(alt or caption)}"><figcaption>{text}</figcaption></figure>'
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tyro.conf import Positional
 
 from mgcbook.data import builtin
-from mgcbook.data.align import Aligned, align, alignment_template, warp_image
+from mgcbook.data.align import Aligned, Similarity, align, alignment_template, warp_image
 from mgcbook.data.detect import crop_from_box, find_face
 from mgcbook.data.images import read_image
 from mgcbook.data.landmarks import read_landmarks
@@ -68,7 +68,7 @@ def look(network, photo, aligned, decoder):
     """What the network sees in an aligned photograph, in the layout of `decoder`; -> (K,)."""
     camera = network.decoder.camera
     scale = camera.width / decoder.camera.width
-    network_from_photo = type(aligned.crop_from_photo)(scale * aligned.crop_from_photo.linear, scale * aligned.crop_from_photo.offset)
+    network_from_photo = Similarity(*(scale * part for part in aligned.crop_from_photo))
     image, _ = warp_image(photo, network_from_photo, camera.height, camera.width)
     parts = network.decoder.layout.split(network(image[None])[0])
     return decoder.layout.join(parts).astype(np.float32)
