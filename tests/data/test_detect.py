@@ -38,6 +38,8 @@ def test_the_face_of_the_sample_is_found(photo, template):
     assert box.angle == 0
     assert np.all(np.abs(five_points(photo.landmarks) - box.center) < box.size / 2)
     assert distance_from_template(photo.landmarks, crop_from_box(box, template), template) < 0.25
+    exact = fit_similarity(*alignment_points(photo.landmarks, template))
+    assert crop_from_box(box, template).scale == pytest.approx(exact.scale, rel=0.2)
 
 
 @pytest.mark.parametrize("angle", [-0.5, 0.5])

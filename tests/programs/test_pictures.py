@@ -47,7 +47,7 @@ def test_subject_is_the_item_of_the_batch(decoder, face):
 def test_light_that_stays_with_the_camera(decoder):
     fixed = Decoder(decoder.model, CAMERA, light_frame="camera")
     coefficients = fixed.zeros(1)
-    coefficients[0, fixed.layout.slices["rotation"]] = 0, 0.5, 0
+    coefficients[0, fixed.layout.slices["rotation"]] = 0.2, 0.5, 0.3
     coefficients[0, fixed.layout.slices["light"]] = np.linspace(-0.1, 0.1, 27)
     view = pictures.subject(fixed(coefficients), fixed)
     np.testing.assert_allclose(view.albedo * view.shading, view.colors, rtol=1e-3, atol=1e-4)
@@ -98,7 +98,11 @@ def test_turned_moves_the_nose(face, turn, axis, sign):
     nose = lambda subject: subject.landmarks[30] - subject.landmarks[[0, 16]].mean(axis=0)
     assert sign * (nose(view) - nose(straight))[axis] > 5
     np.testing.assert_allclose(straight.rotation, np.diag([1.0, -1, -1]), atol=1e-6)
-    assert np.all((view.landmarks > 0) & (view.landmarks < 112))  # the face stays in the picture
+    assert np.all((view.landmarks > 0) & (view.landmarks < 112))
+    middle = (face.vertices.min(axis=0) + face.vertices.max(axis=0)) / 2  # stays where it is
+    np.testing.assert_allclose(
+        view.rotation @ middle + view.translation, straight.rotation @ middle + straight.translation, atol=1e-3
+    )
 
 
 def test_depth_is_bright_at_the_nose(face):
