@@ -102,15 +102,16 @@ class FaceModel:
         """
         if not self.units:
             return rng.standard_normal((count, self.ranks["expression"])).astype(np.float32)
-        strength = {}
+        actions = {}  # action -> the names of its unit, or of its left and right unit
+        for name in self.units:
+            if f"{name}_left" not in self.units:  # else it is the sum of two that are in the list
+                actions.setdefault(name.removesuffix("_left").removesuffix("_right"), []).append(name)
         coefficients = np.zeros((count, self.ranks["expression"]))
-        for name, unit in self.units.items():
-            action = name.removesuffix("_left").removesuffix("_right")
-            if action != name or f"{name}_left" not in self.units:
-                if action not in strength:
-                    strength[action] = (rng.random(count) < active) * rng.beta(1.2, 1.8, count)
-                uneven = 1.0 + asymmetry * rng.standard_normal(count) * (action != name)
-                coefficients += (strength[action] * np.clip(uneven, 0.0, 1.5))[:, None] * unit
+        for names in actions.values():
+            strength = (rng.random(count) < active) * rng.beta(1.2, 1.8, count)
+            for name in names:
+                uneven = np.clip(1 + asymmetry * rng.standard_normal(count), 0, 1.5) if len(names) > 1 else 1
+                coefficients += (strength * uneven)[:, None] * self.units[name]
         return coefficients.astype(np.float32)
 
     def save(self, path):

@@ -199,6 +199,9 @@ def test_an_open_mouth_shows_its_inside(light):
     _, open_mouth = face_of(light, "jaw_open")
     inside, lips = light.regions["mouth_inner"], light.regions["lips"]
     assert open_mouth[inside, 2].mean() < open_mouth[lips, 2].mean() - 5
+    fallen = light.mean[inside, 1] - open_mouth[inside, 1]
+    assert fallen.max() > 15, "the floor of the mouth goes down with the jaw"
+    assert fallen[light.albedo_mean[inside].mean(1) > 0.6].max() < 3, "the upper teeth stay with the skull"
     points = open_mouth[light.landmark_vertices]
     # a ray through the middle of the gap meets the inside: some triangle of the pocket covers it seen from the front
     target = 0.5 * (points[62] + points[66])[:2]

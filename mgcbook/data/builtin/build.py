@@ -1,5 +1,7 @@
 """Put the built-in face model together: mean, bases, landmarks, regions, facial actions."""
 
+import contextlib
+
 import numpy as np
 
 from mgcbook.data.builtin.bases import FITTED, albedo_modes, expression_modes, identity_modes
@@ -12,6 +14,20 @@ from mgcbook.face.morphable import FaceModel
 
 def build(level, recipe=FITTED, name="mgcbook built-in face"):
     """Compute a FaceModel from nothing but the tables and formulas of this folder; "light" or "full"."""
+    with _one_blas_thread():
+        return _build(level, recipe, name)
+
+
+def _one_blas_thread():
+    """More threads wait longer for each other than they save on these sizes, and would change last bits from machine to machine."""
+    try:
+        from mgcbook.kernels.cpu.blas import one_thread
+    except ImportError:  # without Numba
+        return contextlib.nullcontext()
+    return one_thread()
+
+
+def _build(level, recipe, name):
     face = mean_surface(level)
     identity_basis, identity_deviation = identity_modes(level, recipe)
     expression_basis, expression_deviation, units = expression_modes(level, recipe)
