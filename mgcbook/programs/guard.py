@@ -5,6 +5,7 @@ and says for each tensor whether it is finite.
 """
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def check(run_folder, config, step, state, batch, result):
         f"{group}/{name}": np.ascontiguousarray(array) for group, arrays in groups.items() for name, array in arrays.items()
     }
     write_tensors(path, tensors, {"config": json.dumps(to_dict(config)), "step": str(step), "bad": bad})
-    raise NumericalError(f"step {step}: {bad} is not finite; the batch is kept: mgcbook doctor --replay {path}")
+    raise NumericalError(f"step {step}: {bad} is not finite; the batch is kept: mgcbook doctor --replay {shlex.quote(str(path))}")
 
 
 def load_bad_batch(path):

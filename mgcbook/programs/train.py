@@ -7,6 +7,7 @@ its last checkpoint and writes the same numbers as a run that was never interrup
 """
 
 import contextlib
+import shlex
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -214,11 +215,11 @@ def run(options):
         reports = train(config, open_data(config), folder, stop=lambda: interrupt.name)
         last = _show(reports, config.steps)
     if interrupt.name:
-        print(f"stopped by {interrupt.name} with a checkpoint; to go on: mgcbook train --run {folder}")
+        print(f"stopped by {interrupt.name} with a checkpoint; to go on: mgcbook train --run {shlex.quote(str(folder))}")
         return 128 + interrupt.number
     if last is None:
         print(f"all {config.steps} steps were done already")
-    print(f"curves: mgcbook plot {folder}")
+    print(f"curves: mgcbook plot {shlex.quote(str(folder))}")
     return 0
 
 
@@ -251,7 +252,7 @@ def open_data(config):
         faces = FaceDataset(config.data, truth=False)
         if faces.camera.width != config.image_size:
             size = faces.camera.width
-            raise UsageError(f"image_size: {config.data} has pictures of {size} pixels, got {config.image_size}; use --image-size {size}")
+            raise UsageError(f"image_size: {config.data} has {size} pixels, got {config.image_size}; use --image-size {size}")
         return faces
     from mgcbook.data.scenes import SyntheticConfig
     from mgcbook.data.synthetic import SyntheticFaces
