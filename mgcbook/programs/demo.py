@@ -113,7 +113,7 @@ def _write_page(folder, config, network, result, photo):
         file.write(json.dumps(numbers, indent=1).encode() + b"\n")
     blocks = [*_training_blocks(folder, config, numbers["training"]), *_evaluation_blocks(folder, network, result)]
     blocks += [page.heading("One photograph"),
-               page.sentence("The face model is fitted to the sample photograph by falling down the losses of one view (Sec. 3.3): "
+               page.sentence("The face model, fitted to the sample photograph by falling down the losses of one view (Sec. 3.3): "
                              "68 landmarks, the colours of the skin, and the wish to stay near the mean face."),
                *face_blocks(found, "photograph/")]  # fmt: skip
     return page.write_page(folder / "index.html", "mgcbook demo", blocks,
@@ -140,8 +140,8 @@ def _training_blocks(folder, config, losses):
     shown = [page.picture(f"training/snapshots/{path.name}", f"after {int(path.stem.split('-')[1])} steps") for path in chosen]
     return [
         page.heading("Training without 3D truth"),
-        page.sentence(f"A ResNet-{config.depth} of width {config.width} saw {config.steps} batches of {config.batch} triples, "
-                      f"{config.image_size} x {config.image_size} pixels: pictures and landmarks, no shapes. The losses are Eq. 6's."),
+        page.sentence(f"A ResNet-{config.depth} of width {config.width} saw {config.steps} batches of {config.batch} triples of "
+                      f"{config.image_size} x {config.image_size} pixels: pictures and landmarks, no shapes (losses of Eq. 6)."),
         page.table(("loss", "first", "last"), rows),
         page.picture("training/losses.png", "the losses, step by step"),
         page.row(shown),
@@ -157,7 +157,8 @@ def _evaluation_blocks(folder, network, result):
     item = next(item for item in map(faces.item, range(100)) if item["flag"])
     picture = multi_view_sheet(network(item["images"]), item["images"], network.decoder)
     write_image(folder / "views.png", picture)
-    rows = [(name, _spell(entry["mean"]), _spell(entry["baseline"]), METRICS.get(name, "")) for name, entry in result.summary().items()]
+    summary = result.summary().items()
+    rows = [(name, _spell(entry["mean"]), _spell(entry["baseline"]), METRICS.get(name, "")) for name, entry in summary]
     return [
         page.heading("Faces it has never seen"),
         page.sentence("Each number beside that of the mean face in the main pose, which looks at no picture."),

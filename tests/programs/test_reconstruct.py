@@ -1,0 +1,96 @@
+"""One photograph to a 3D face: with landmarks, with a network, with too little of both."""
+
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mgcbook.data import builtin, sample_photo
+from mgcbook.errors import DataError, UsageError
+from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.learning.coefficients import Layout
+from mgcbook.learning.decoder import Decoder
+from mgcbook.programs.fit import FitConfig
+from mgcbook.programs.reconstruct import find_landmarks, open_photo, reconstruct
+from mgcbook.programs.results import write_results
+from mgcbook.programs.stages import multi_view_sheet
+
+SHORT = FitConfig(landmark_steps=60, steps=2)
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return Decoder(builtin.load("light"), PAPER_CAMERA.resized(64, 64))
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return sample_photo.load()
+
+
+class MeanFace:
+    """A network that sees the mean face in every picture, turned a little, in units of its own."""
+
+    def __init__(self, model, yaw=0.1):
+        layout = Layout.of(model, rotation_scale=0.5, translation_scale=10.0)
+        self.decoder = Decoder(model, PAPER_CAMERA.resized(32, 32), layout)
+        parts = layout.split(self.decoder.zeros(1))
+        parts["rotation"] = parts["rotation"] + np.float32([0, yaw, 0])
+        self._row = layout.join(parts)
+        self.seen = []
+
+    def __call__(self, images):
+        self.seen.append(images.shape)
+        return np.repeat(self._row, len(images), axis=0)
+
+
+def test_landmarks_alone_are_enough(decoder, photo):
+    result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, config=SHORT, name="astronaut")
+    assert result.landmark_error_percent() < 3
+    assert result.aligned.image.shape == (64, 64, 3)
+
+
+def test_the_network_is_translated_into_the_decoders_units(decoder, photo):
+    network = MeanFace(decoder.model)
+    result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, network=network, refine=False)
+    assert network.seen == [(1, 32, 32, 3)]
+    assert_allclose(decoder.layout.split(result.coefficients)["rotation"], [0, 0.1, 0], atol=1e-6)
+
+
+def test_the_network_finds_landmarks_in_a_face_box(photo, decoder):
+    found = find_landmarks(photo.image, MeanFace(decoder.model, yaw=0.0))
+    size = np.sqrt(np.prod(np.ptp(photo.landmarks, axis=0)))
+    assert np.linalg.norm(found - photo.landmarks, axis=1).mean() / size < 0.15  # the mean face, in the right place
+
+
+def test_too_little_to_go_on_is_told_what_is_missing(decoder, photo):
+    with pytest.raises(DataError, match="--weights"):
+        reconstruct(photo.image, decoder)
+    with pytest.raises(DataError, match="68 landmarks, found 5"):
+        reconstruct(photo.image, decoder, landmarks=photo.landmarks[[36, 45, 30, 48, 54]])
+    with pytest.raises(DataError, match="no face found"):
+        reconstruct(np.full((120, 120, 3), 0.5, np.float32), decoder, network=MeanFace(decoder.model))
+    with pytest.raises(DataError, match="no such file"):
+        open_photo("missing.jpg")
+    with pytest.raises(UsageError, match="brings its own"):
+        open_photo("sample", "points.pts")
+
+
+def test_everything_is_written_and_named(tmp_path, decoder, photo):
+    result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, config=SHORT, name="astronaut")
+    written = write_results(tmp_path / "out", result)
+    assert {path.name for path, _ in written} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert all(path.stat().st_size > 500 and what for path, what in written)
+    content = json.loads((tmp_path / "out" / "face.json").read_text())
+    assert content["photo"] == "astronaut"
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert all(f'src="{path.name}"' in page for path, _ in written if path.suffix in (".png", ".gif"))
+
+
+def test_the_sheet_of_three_views_has_a_column_for_each(decoder, rng):
+    images = rng.random((3, 64, 64, 3)).astype(np.float32)
+    picture = multi_view_sheet(decoder.zeros(3), images, decoder, scale=1)
+    assert picture.dtype == np.uint8
+    assert picture.shape[1] >= 3 * 64
+    assert picture.shape[0] >= 6 * 64
