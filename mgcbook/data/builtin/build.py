@@ -19,7 +19,7 @@ def build(level, recipe=FITTED, name="mgcbook built-in face"):
 
 
 def _one_blas_thread():
-    """More threads wait longer for each other than they save on these sizes, and would change last bits from machine to machine."""
+    """More threads wait longer for each other than they save on these sizes, and last bits would depend on their number."""
     try:
         from mgcbook.kernels.cpu.blas import one_thread
     except ImportError:  # without Numba

@@ -44,8 +44,8 @@ def _eyes(face):
     upper_lid, lower_lid = step(13.3, 14.5, row) * step(17.2, 16.6, row), step(22.9, 23.4, row) * step(26, 24, row)
     return {
         "eye": opening,
-        "iris": opening * step(IRIS_RADIUS + 0.3, IRIS_RADIUS - 0.3, from_pupil),
-        "pupil": opening * step(PUPIL_RADIUS + 0.3, PUPIL_RADIUS - 0.3, from_pupil),
+        "iris": opening * step(IRIS_RADIUS + 0.6, IRIS_RADIUS - 0.6, from_pupil),
+        "pupil": opening * step(PUPIL_RADIUS + 0.7, PUPIL_RADIUS - 0.7, from_pupil),
         "limbus": opening * np.exp(-(((from_pupil - IRIS_RADIUS + 0.15) / 0.6) ** 2)),
         "waterline": step(15.6, 17.2, across) * step(46.5, 44.5, across) * step(22.0, 22.4, row) * step(23.2, 22.8, row),
         "caruncle": opening * step(20.0, 17.5, across),
