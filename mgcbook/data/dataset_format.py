@@ -79,9 +79,9 @@ def read_description(folder):
     path = Path(folder) / DESCRIPTION
     content = _read_json(path)
     if content.get("format") != FORMAT:
-        raise DataError(f"{path}: not a description of a data set (format {str(content.get('format'))[:40]!r}, expected {FORMAT!r})")
+        raise DataError(f"{path}: expected the format {FORMAT!r}, found {str(content.get('format'))[:40]!r}")
     if content.get("version") != VERSION:
-        raise DataError(f"{path}: version {str(content.get('version'))[:40]!r} cannot be read; this mgcbook reads version {VERSION}")
+        raise DataError(f"{path}: version {str(content.get('version'))[:40]!r}; this mgcbook reads version {VERSION}")
     try:
         description = Description(
             count=_whole(content["count"], 0, 2**32),

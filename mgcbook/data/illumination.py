@@ -48,7 +48,7 @@ class Lighting:
 
 
 def dot(a, b):
-    """Scalar products of vectors, coordinate by coordinate, which is faster than a sum over a short axis; (..., 3) x 2 -> (...)."""
+    """Scalar products, coordinate by coordinate, which is faster than a sum over a short axis; (..., 3) x 2 -> (...)."""
     return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
 
 
