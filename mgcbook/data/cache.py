@@ -4,6 +4,7 @@ The folder is $MGCBOOK_CACHE, else the user's cache directory. It may be read-on
 nothing is kept.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -32,7 +33,7 @@ def source_hash(*files, length=16):
     return digest.hexdigest()[:length]
 
 
-def cached(name, build, load, save):
+def cached(name, build, load, save, *, outdated=None):
     """What `load` reads from the file `name` of the cache, or what `build` makes, kept by `save` for the next time.
 
     A file that `load` cannot read (ValueError, OSError) is built again.
@@ -40,6 +41,7 @@ def cached(name, build, load, save):
     Args:
         name: file name; put a hash of the source into it.
         build: () -> value.  load: (path) -> value.  save: (value, path), writes atomically.
+        outdated: pattern of file names; when something new was kept, the other files of that pattern are removed.
     """
     path = cache_dir() / name
     if path.is_file():
@@ -52,4 +54,9 @@ def cached(name, build, load, save):
         save(value, path)
     except OSError as error:
         warnings.warn(f"{path}: cannot be written ({error}); set MGCBOOK_CACHE to a folder that can", stacklevel=3)
+        return value
+    for old in path.parent.glob(outdated) if outdated else ():
+        if old != path:
+            with contextlib.suppress(OSError):
+                old.unlink()
     return value

@@ -7,12 +7,12 @@ from mgcbook.errors import ResourceError
 from mgcbook.files import atomic_write
 
 
-def text_cached(name, build):
+def text_cached(name, build, **options):
     def save(value, path):
         with atomic_write(path) as file:
             file.write(value.encode())
 
-    return cache.cached(name, build, lambda path: path.read_text(), save)
+    return cache.cached(name, build, lambda path: path.read_text(), save, **options)
 
 
 def test_what_was_built_is_read_the_next_time(tmp_path, monkeypatch):
@@ -27,6 +27,13 @@ def test_a_cache_that_cannot_be_written_only_warns(tmp_path, monkeypatch):
     monkeypatch.setenv("MGCBOOK_CACHE", str(tmp_path / "file"))
     with pytest.warns(UserWarning, match="set MGCBOOK_CACHE"):
         assert text_cached("a.txt", lambda: "built") == "built"
+
+
+def test_outdated_files_make_room(tmp_path, monkeypatch):
+    monkeypatch.setenv("MGCBOOK_CACHE", str(tmp_path))
+    for name in ("face-1.txt", "other-1.txt", "face-2.txt"):
+        text_cached(name, lambda: "built", outdated=name.split("-")[0] + "-*.txt")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["face-2.txt", "other-1.txt"]
 
 
 def test_the_hash_follows_names_and_contents(tmp_path):

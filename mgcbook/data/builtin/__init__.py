@@ -65,7 +65,8 @@ def _cached(kind, level, recipe_of):
 
         return build(level, recipe_of(bases), name=f"mgcbook built-in {kind}")
 
-    return cache.cached(f"builtin-{kind}-{level}-{_version()}.npz", build, FaceModel.load, FaceModel.save)
+    name = f"builtin-{kind}-{level}"
+    return cache.cached(f"{name}-{_version()}.npz", build, FaceModel.load, FaceModel.save, outdated=f"{name}-*.npz")
 
 
 @functools.cache
