@@ -11,21 +11,22 @@ _CHUNK = 1 << 15  # numbers in a block; smaller arrays are done by the caller al
 
 
 @kernel
-def _adam(start, stop, p, g, m, v, rate, beta1, beta2, epsilon, p_out, m_out, v_out):
-    one = np.float32(1)
-    for i in range(start * _CHUNK, min(len(p), stop * _CHUNK)):
+def _adam(start, stop, p, g, m, v, rate, beta1, beta2, epsilon):
+    one, part = np.float32(1), slice(start * _CHUNK, stop * _CHUNK)
+    p, g, m, v = p[part], g[part], m[part], v[part]
+    for i in range(len(p)):  # from 0: an index that might be negative would be checked, number by number
         first = beta1 * m[i] + (one - beta1) * g[i]
         second = beta2 * v[i] + (one - beta2) * g[i] * g[i]
-        m_out[i], v_out[i] = first, second
-        p_out[i] = p[i] - rate * first / (np.sqrt(second) + epsilon)
+        m[i] = first
+        v[i] = second
+        p[i] -= rate * first / (np.sqrt(second) + epsilon)
 
 
 @float32_only
-def adam_step(p, g, m, v, rate, beta1, beta2, epsilon, out):
-    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p - rate m / (sqrt v + epsilon); written into out = (p, m, v)."""
-    arrays = [a.reshape(-1) for a in (plain(p), plain(g), plain(m), plain(v))]
-    settings = [np.float32(s) for s in (rate, beta1, beta2, epsilon)]
-    run_blocks(_adam, -(-p.size // _CHUNK), *arrays, *settings, *[o.reshape(-1) for o in out])
+def adam_step(p, g, m, v, rate, beta1, beta2, epsilon):
+    """In place: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p - rate m / (sqrt v + epsilon)."""
+    arrays = [a.reshape(-1) for a in (p, plain(g), m, v)]
+    run_blocks(_adam, -(-p.size // _CHUNK), *arrays, *(np.float32(s) for s in (rate, beta1, beta2, epsilon)))
 
 
 @kernel

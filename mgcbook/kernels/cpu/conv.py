@@ -16,10 +16,10 @@ from .blas import address, sgemm
 from .memory import take
 from .norm import AFFINE, NOTHING, RELU, SUMS, finish, row_lanes
 from .single import float32_only, plain, rows_of
-from .threads import LANES, helper, kernel, run_blocks
+from .threads import LANES, U, helper, kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
-__all__ = ["conv"]
+__all__ = ["convolve"]
 
 ZERO = np.float32(0)
 _CACHE = 1 << 18  # numbers (1 MiB) in the buffers of a block; the optimum is flat from 0.5 to 1.5 MiB
@@ -27,57 +27,57 @@ _FEW_PIXELS = 600  # below: split the product over channels, 1 to 12 % of a step
 
 
 @helper
-def _activate(source, scale, shift, norm, out):
-    if norm:
-        for c in range(len(out)):
-            v = scale[c] * source[c] + shift[c]
-            out[c] = ZERO if v < ZERO else v
-    elif len(out) == 21:  # the first layer, 7 pixels of 3 colours: a constant length becomes two vector moves
-        for c in range(21):
-            out[c] = source[c]
-    else:
-        for c in range(len(out)):
-            out[c] = source[c]
-
-
-@helper
-def fill_patches(x, scale, shift, norm, g0, g1, height, width, kh, kw, stride, top, left, patches):
+def fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches):
     """patches row = act(x) under the window, for output rows g0:g1 (counted through the batch); zero outside of the image.
 
-    scale and shift are repeated kw times, so that a row of the window inside the image is one run of kw C numbers.
+    A row of the window is one run of kw C numbers; scale and shift are repeated kw times to go along.
     """
-    H, W, C = x.shape[1:]
+    kh, kw, stride, top, left = window
+    _, H, W, C = x.shape
+    run = kw * C
+    source, out, to = x.reshape(-1), patches.reshape(-1), U(0)
     for g in range(g0, g1):
         image, i = g // height, g % height
         for j in range(width):
-            row = patches[(g - g0) * width + j]
-            w0 = j * stride - left
+            w = j * stride - left
+            first, last = max(0, -w) * C, min(kw, W - w) * C  # the part of the run inside of the image
+            before, inside, behind = U(first), U(last - first), U(run - last)
             for ki in range(kh):
                 h = i * stride - top + ki
-                out = row[ki * kw * C : (ki + 1) * kw * C]
                 if h < 0 or h >= H:
-                    out[:] = ZERO
-                elif w0 >= 0 and w0 + kw <= W:
-                    _activate(x[image, h].reshape(W * C)[w0 * C : (w0 + kw) * C], scale, shift, norm, out)
+                    for c in range(U(run)):
+                        out[to + c] = ZERO
+                    to += U(run)
+                    continue
+                for c in range(before):
+                    out[to + c] = ZERO
+                to += before
+                at = U(((image * H + h) * W + w) * C + first)
+                if norm:
+                    for c in range(inside):
+                        v = scale[before + c] * source[at + c] + shift[before + c]
+                        out[to + c] = ZERO if v < ZERO else v
+                elif inside == 21:  # the first layer, 7 pixels of 3 colours: a constant length becomes two vector moves
+                    for c in range(U(21)):
+                        out[to + c] = source[at + c]
                 else:
-                    for kj in range(kw):
-                        w = w0 + kj
-                        if w < 0 or w >= W:
-                            out[kj * C : (kj + 1) * C] = ZERO
-                        else:
-                            _activate(x[image, h, w], scale, shift, norm, out[kj * C : (kj + 1) * C])
+                    for c in range(inside):
+                        out[to + c] = source[at + c]
+                to += inside
+                for c in range(behind):
+                    out[to + c] = ZERO
+                to += behind
 
 
 @kernel
 def _conv_rows(start, stop, x, scale, shift, norm, window, weight, y, mode, add, end_scale, end_shift, other, sums,
                scratch, rows, lanes):
     """Convolution by blocks of `rows` output rows; lane by lane, each with its own sums and scratch memory."""
-    kh, kw, stride, top, left = window
     batch, height, width, out = y.shape
     depth = weight.shape[0]
     y2, other2 = y.reshape(-1, out), other.reshape(-1, out)
-    direct = kh == 1 and kw == 1 and stride == 1 and not norm  # the image is its own matrix of patches
-    run = np.empty((2, out), np.float32)
+    direct = window[0] * window[1] * window[2] == 1 and not norm  # the image is its own matrix of patches
+    run = np.zeros((2, out), np.float32)
     total = batch * height
     blocks = (total + rows - 1) // rows
     for lane in range(start, stop):
@@ -87,7 +87,7 @@ def _conv_rows(start, stop, x, scale, shift, norm, window, weight, y, mode, add,
             source = address(x) + g0 * width * depth * 4
             if not direct:
                 patches = scratch[lane, : m * depth].reshape(m, depth)
-                fill_patches(x, scale, shift, norm, g0, g1, height, width, kh, kw, stride, top, left, patches)
+                fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches)
                 source = address(patches)
             sgemm(False, False, m, out, depth, source, depth, address(weight), out, 0.0, address(y2) + g0 * width * out * 4, out)
             finish(mode, add, y2, g0 * width, g1 * width, 0, out, end_scale, end_shift, other2, sums[lane], run)
@@ -95,8 +95,7 @@ def _conv_rows(start, stop, x, scale, shift, norm, window, weight, y, mode, add,
 
 @kernel
 def _all_patches(start, stop, x, scale, shift, norm, window, height, width, patches):
-    kh, kw, stride, top, left = window
-    fill_patches(x, scale, shift, norm, start, stop, height, width, kh, kw, stride, top, left, patches[start * width : stop * width])
+    fill_patches(x, scale, shift, norm, start, stop, height, width, window, patches[start * width : stop * width])
 
 
 @kernel
@@ -104,7 +103,7 @@ def product_columns(start, stop, turn, patches, weight, beta, y, mode, add, scal
     """Columns of y = patches @ weight + beta y (weight transposed if turn): each lane owns some output channels."""
     m, depth = patches.shape
     out = y.shape[1]
-    run = np.empty((2, out), np.float32)
+    run = np.zeros((2, out), np.float32)
     for lane in range(start, stop):
         c0, c1 = out * lane // lanes, out * (lane + 1) // lanes
         if c0 == c1:
@@ -170,7 +169,7 @@ def conv_into(y, x, weight, window, before, end, beta=0.0):
 
 
 @float32_only
-def conv(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
+def convolve(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
     """Convolution, optionally with the batch norms around it; (B, H, W, C), (kh, kw, C, O) -> (B, H', W', O).
 
     Args:

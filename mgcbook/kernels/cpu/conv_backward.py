@@ -13,12 +13,12 @@ from . import blas
 from .blas import address, sgemm
 from .conv import block_rows, conv_into, few_pixels, fill_patches, patches_of, product_columns, tiled
 from .memory import take
-from .norm import MASK, NOTHING, finish, norm_gradient, norm_gradient_row, row_lanes
+from .norm import MASK, NOTHING, finish, norm_gradient, norm_gradient_rows, row_lanes
 from .single import float32_only, plain, rows_of
-from .threads import LANES, kernel, run_blocks
+from .threads import LANES, U, kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays, winograd_weight_gradient
 
-__all__ = ["conv_backward"]
+__all__ = ["convolve_backward"]
 
 ZERO = np.float32(0)
 _PARTIAL = 3 << 18  # weights in a layer whose partial sums are kept for each lane; larger ones are split over their rows
@@ -30,7 +30,7 @@ def _pixels_backward(start, stop, d, z, p, q, r, norm, x, scale, shift, before, 
     pixels, out = d.shape
     channels, lanes = x.shape[1], len(partial)
     blocks = (pixels + rows - 1) // rows
-    run = np.empty((2, channels), np.float32)
+    run = np.zeros((2, channels), np.float32)
     for lane in range(start, stop):
         first, last = blocks * lane // lanes, blocks * (lane + 1) // lanes
         if first == last:
@@ -41,16 +41,16 @@ def _pixels_backward(start, stop, d, z, p, q, r, norm, x, scale, shift, before, 
             gradient, source = address(d) + r0 * out * 4, address(x) + r0 * channels * 4
             if norm:
                 dz = scratch[lane, : m * out].reshape(m, out)
-                for i in range(m):
-                    norm_gradient_row(d[r0 + i], z[r0 + i], p, q, r, dz[i])
+                norm_gradient_rows(d, z, p, q, r, r0, r1, dz)
                 gradient = address(dz)
             if before:
-                act = scratch[lane, m * out : m * (out + channels)].reshape(m, channels)
+                act = scratch[lane, m * out : m * (out + channels)]
+                flat, n = x.reshape(-1), U(channels)
                 for i in range(m):
-                    xi, ai = x[r0 + i], act[i]
-                    for c in range(channels):
-                        v = scale[c] * xi[c] + shift[c]
-                        ai[c] = ZERO if v < ZERO else v
+                    to, at = U(i) * n, U(r0 + i) * n
+                    for c in range(n):
+                        v = scale[c] * flat[at + c] + shift[c]
+                        act[to + c] = ZERO if v < ZERO else v
                 source = address(act)
             sgemm(True, False, channels, out, m, source, channels, gradient, out, 0.0 if block == first else 1.0,
                   address(partial[lane]), out)
@@ -61,7 +61,6 @@ def _pixels_backward(start, stop, d, z, p, q, r, norm, x, scale, shift, before, 
 @kernel
 def _weight_rows(start, stop, dz, x, scale, shift, norm, window, partial, scratch, rows):
     """partial (lanes, kh kw C, O) = patches^T dz over the blocks of each lane."""
-    kh, kw, stride, top, left = window
     batch, height, width, out = dz.shape
     lanes, depth = partial.shape[:2]
     total = batch * height
@@ -74,7 +73,7 @@ def _weight_rows(start, stop, dz, x, scale, shift, norm, window, partial, scratc
             g0, g1 = block * rows, min(total, (block + 1) * rows)
             m = (g1 - g0) * width
             patches = scratch[lane, : m * depth].reshape(m, depth)
-            fill_patches(x, scale, shift, norm, g0, g1, height, width, kh, kw, stride, top, left, patches)
+            fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches)
             sgemm(True, False, depth, out, m, address(patches), depth, address(dz) + g0 * width * out * 4, out,
                   0.0 if block == first else 1.0, address(partial[lane]), out)
 
@@ -105,10 +104,36 @@ def _turn_weights(start, stop, weight, place, turned):
     taps, channels, out = weight.shape
     parts = (out + 15) // 16
     for i in range(start, stop):
-        tap, o0 = i // parts, i % parts * 16
+        source, to = weight[i // parts], turned[place[i // parts]]
+        o0 = i % parts * 16
         for c in range(channels):
             for o in range(o0, min(out, o0 + 16)):
-                turned[place[tap], o, c] = weight[tap, c, o]
+                to[o, c] = source[c, o]
+
+
+@kernel
+def _gather_columns(start, stop, columns, stride, padding, dx, mode, scale, shift, other, sums, lanes):
+    """dx from columns (B, H', W', kh, kw, C), the gradient of the patches: each pixel collects its share of every window."""
+    batch, height, width, kh, kw, channels = columns.shape
+    H, W = dx.shape[1:3]
+    dx2, other2, flat, share = dx.reshape(-1, channels), other.reshape(-1, channels), dx.reshape(-1), columns.reshape(-1)
+    run = np.zeros((2, channels), np.float32)
+    for lane in range(start, stop):
+        for line in range(batch * H * lane // lanes, batch * H * (lane + 1) // lanes):
+            image, h = line // H, line % H
+            for w in range(W):
+                to = U((line * W + w) * channels)
+                for c in range(U(channels)):
+                    flat[to + c] = ZERO
+                for a in range((h + padding) % stride, kh, stride):
+                    i = (h + padding - a) // stride
+                    for b in range((w + padding) % stride, kw, stride):
+                        j = (w + padding - b) // stride
+                        if 0 <= i < height and 0 <= j < width:
+                            at = U(((((image * height + i) * width + j) * kh + a) * kw + b) * channels)
+                            for c in range(U(channels)):
+                                flat[to + c] += share[at + c]
+            finish(mode, False, dx2, line * W, (line + 1) * W, 0, channels, scale, shift, other2, sums[lane], run)
 
 
 @kernel
@@ -118,8 +143,8 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
     batch, height, width, out = dz.shape
     H, W, channels = dx.shape[1:]
     down, across = (H + stride - 1) // stride, (W + stride - 1) // stride
-    dx2, other2 = dx.reshape(-1, channels), other.reshape(-1, channels)
-    run = np.empty((2, channels), np.float32)
+    dx2, other2, source, result = dx.reshape(-1, channels), other.reshape(-1, channels), dz.reshape(-1), dx.reshape(-1)
+    run = np.zeros((2, channels), np.float32)
     total = batch * down
     blocks = (total + rows - 1) // rows
     for lane in range(start, stop):
@@ -129,19 +154,21 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
             for k in range(len(classes)):
                 row, column, nh, nw, oh, ow, first = classes[k]
                 depth = nh * nw * out
-                patches = scratch[lane, : m * depth].reshape(m, depth)
+                patches, to = scratch[lane, : m * depth], U(0)
                 for i in range(m):
                     image, u, j = (g0 + i // across) // down, (g0 + i // across) % down, i % across
                     for a in range(nh):
                         for b in range(nw):
-                            h, w, to = u + oh - a, j + ow - b, patches[i, (a * nw + b) * out : (a * nw + b + 1) * out]
+                            h, w = u + oh - a, j + ow - b
                             if 0 <= h < height and 0 <= w < width:
-                                source = dz[image, h, w]
-                                for c in range(out):
-                                    to[c] = source[c]
+                                at = U(((image * height + h) * width + w) * out)
+                                for c in range(U(out)):
+                                    patches[to + c] = source[at + c]
                             else:
-                                to[:] = ZERO
-                product = scratch[lane, m * depth : m * (depth + channels)].reshape(m, channels)
+                                for c in range(U(out)):
+                                    patches[to + c] = ZERO
+                            to += U(out)
+                product = scratch[lane, m * depth : m * (depth + channels)]
                 if depth == 0:
                     product[:] = ZERO
                 else:
@@ -150,7 +177,9 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
                 for i in range(m):
                     image, h, w = (g0 + i // across) // down, (g0 + i // across) % down * stride + row, i % across * stride + column
                     if h < H and w < W:
-                        dx[image, h, w] = product[i]
+                        at, to = U(i * channels), U(((image * H + h) * W + w) * channels)
+                        for c in range(U(channels)):
+                            result[to + c] = product[at + c]
             for g in range(g0, g1):
                 h = g % down * stride
                 r0 = (g // down * H + h) * W
@@ -184,29 +213,48 @@ def _partial_lanes(pixels, weights):
 
 def _input_gradient(dz, x, weight, stride, padding, end):
     kh, kw, channels, out = weight.shape
+    batch, height, width, _ = dz.shape
     dx = take(x.shape)
-    if winograd_pays(weight.shape, stride, padding, *x.shape[1:3]):
-        return dx, winograd_conv(dz, weight, dx, None, end, turn=True)
+    if few_pixels(batch * height * width):
+        return dx, _gathered(dz, weight, stride, padding, dx, end)
     if stride == 1:
-        turned = _turned(weight.reshape(kh * kw, channels, out), np.arange(kh * kw)[::-1].copy())
-        window = (kh, kw, 1, kh - 1 - padding, kw - 1 - padding)
-        return dx, conv_into(dx, dz, turned.reshape(-1, channels), window, None, end)
+        turned = _turned(weight, np.arange(kh * kw)[::-1].copy())
+        if winograd_pays(weight.shape, stride, padding, *x.shape[1:3]):
+            return dx, winograd_conv(dz, turned.reshape(kh, kw, out, channels), dx, None, end)
+        return dx, conv_into(dx, dz, turned.reshape(-1, channels), (kh, kw, 1, kh - 1 - padding, kw - 1 - padding), None, end)
     classes, place = _stride_classes(kh, kw, stride, padding)
-    batch, down, across = x.shape[0], -(-x.shape[1] // stride), -(-x.shape[2] // stride)
+    down, across = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
     lanes = row_lanes(batch * down * across)
     most = max(1, *(classes[:, 2] * classes[:, 3])) * out + channels
     rows = block_rows(most, batch * down, across, lanes)
     sums, scratch = np.zeros((lanes, 2, channels)), take((lanes, rows * across * most))
-    turned = _turned(weight.reshape(kh * kw, channels, out), place)
+    mode, _, scale, shift, other = end
     with blas.one_thread():
-        mode, _, scale, shift, other = end
-        run_blocks(_strided_rows, lanes, dz, turned, classes, stride, dx, mode, scale, shift, other, sums, scratch, rows, lanes)
+        run_blocks(_strided_rows, lanes, dz, _turned(weight, place), classes, stride, dx, mode, scale, shift, other, sums, scratch,
+                   rows, lanes)
     return dx, sums.sum(axis=0)
 
 
+def _gathered(dz, weight, stride, padding, dx, end):
+    """For few pixels: one product with all weights, which need not be turned, then a gather."""
+    kh, kw, channels, out = weight.shape
+    batch, height, width, _ = dz.shape
+    columns, vector = take((batch * height * width, kh * kw * channels)), np.empty(channels, np.float32)
+    mode, _, scale, shift, other = end
+    sums = np.zeros((LANES, 2, channels))
+    with blas.one_thread():
+        run_blocks(product_columns, LANES, True, rows_of(dz), weight.reshape(-1, out), 0.0, columns, NOTHING, False, vector, vector,
+                   columns, sums[0], LANES)
+    run_blocks(_gather_columns, LANES, columns.reshape(batch, height, width, kh, kw, channels), stride, padding, dx, mode, scale, shift,
+               other, sums, LANES)
+    return sums.sum(axis=0)
+
+
 def _turned(weight, place):
-    turned = take((weight.shape[0], weight.shape[2], weight.shape[1]))
-    run_blocks(_turn_weights, len(weight) * -(-weight.shape[2] // 16), weight, place, turned)
+    """(kh, kw, C, O) -> (kh kw, O, C), each tap at its place: the weights that lead back."""
+    kh, kw, channels, out = weight.shape
+    turned = take((kh * kw, out, channels))
+    run_blocks(_turn_weights, kh * kw * -(-out // 16), weight.reshape(kh * kw, channels, out), place, turned)
     return turned
 
 
@@ -252,27 +300,28 @@ def _pixel_gradients(d, x, weight, norm, before, onto, end):
 
 
 @float32_only
-def conv_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True):
-    """The gradients of `conv`: (dx, dweight, sums); d (B, H', W', O), x (B, H, W, C), weight (kh, kw, C, O).
+def convolve_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True, need_weight=True):
+    """The gradients of `convolve`: (dx, dweight, sums); d (B, H', W', O), x (B, H, W, C), weight (kh, kw, C, O).
 
     Args:
         d: gradient of the output, or with `norm` of the batch norm behind it.
         norm: (z, p, q, r): the gradient of the output is p d + q z + r per channel.
-        before: (scale, shift) as given to `conv`: dx is then the gradient of scale x + shift, and sums are those of dx and
+        before: (scale, shift) as given to `convolve`: dx is then the gradient of scale x + shift, and sums are those of dx and
             dx x per channel, (2, C) float64, that the batch norm before needs.
         onto: an array to which dx is added in place (a 1x1 convolution of stride 1); it is returned as dx.
-        need_x: False leaves dx out (None).
+        need_x, need_weight: False leaves that gradient out (None).
     """
     d, x, weight = plain(d), plain(x), plain(weight)
     kh, kw, channels, out = weight.shape
     vector = np.empty(channels, np.float32)
     end = (NOTHING, False, vector, vector, x) if before is None else (MASK, False, *before, x)
-    if (kh, kw, stride, padding) == (1, 1, 1, 0) and need_x:
+    if (kh, kw, stride, padding) == (1, 1, 1, 0) and need_x and need_weight:
         norm = None if norm is None else (rows_of(plain(norm[0])), *norm[1:])
-        dx, dweight, sums = _pixel_gradients(rows_of(d), rows_of(x), weight[0, 0], norm, before, None if onto is None else rows_of(onto), end)
+        onto = None if onto is None else rows_of(onto)
+        dx, dweight, sums = _pixel_gradients(rows_of(d), rows_of(x), weight[0, 0], norm, before, onto, end)
         return dx.reshape(x.shape), dweight.reshape(weight.shape), sums
     dz = d if norm is None else norm_gradient(d, *norm)
-    dweight = _weight_gradient(dz, x, weight.shape, stride, padding, before)
+    dweight = _weight_gradient(dz, x, weight.shape, stride, padding, before) if need_weight else None
     if not need_x:
         return None, dweight, None
     dx, sums = _input_gradient(dz, x, weight, stride, padding, end)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .memory import take
 from .single import float32_only, plain, rows_of
-from .threads import LANES, helper, kernel, run_blocks
+from .threads import LANES, U, helper, kernel, run_blocks
 
 __all__ = ["add_relu", "add_relu_backward", "channel_sums", "norm_gradient"]
 
@@ -20,63 +20,55 @@ _RUN = 64  # rows summed in float32 before the sum goes to float64: with runs of
 
 
 @helper
+def _add_run(run, sums, c0):
+    """Add the short float32 sums of a run of rows to the long ones, and begin the next run."""
+    for k in range(len(run)):
+        for c in range(run.shape[1]):
+            sums[k, c0 + c] += run[k, c]
+            run[k, c] = ZERO
+
+
+@helper
 def _finish_sums(y, r0, r1, c0, c1, sums, run):
-    n = c1 - c0
-    first, second, total, total2 = run[0, :n], run[1, :n], sums[0, c0:c1], sums[1, c0:c1]
-    while r0 < r1:
-        end = min(r1, r0 + _RUN)
+    flat, n = y.reshape(-1), U(c1 - c0)
+    first, second = run[0], run[1]
+    for r in range(r0, r1):
+        at = U(r * y.shape[1] + c0)
         for c in range(n):
-            first[c] = ZERO
-            second[c] = ZERO
-        for r in range(r0, end):
-            row = y[r, c0:c1]
-            for c in range(n):
-                first[c] += row[c]
-                second[c] += row[c] * row[c]
-        for c in range(n):
-            total[c] += first[c]
-            total2[c] += second[c]
-        r0 = end
+            first[c] += flat[at + c]
+            second[c] += flat[at + c] * flat[at + c]
+        if (r - r0) % _RUN == _RUN - 1 or r == r1 - 1:
+            _add_run(run[:, :n], sums, c0)
 
 
 @helper
 def _finish_mask(y, r0, r1, c0, c1, scale, shift, other, sums, run):
-    n = c1 - c0
-    first, second, total, total2 = run[0, :n], run[1, :n], sums[0, c0:c1], sums[1, c0:c1]
-    a, b = scale[c0:c1], shift[c0:c1]
-    while r0 < r1:
-        end = min(r1, r0 + _RUN)
+    flat, z, n, from_c = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0)
+    first, second = run[0], run[1]
+    for r in range(r0, r1):
+        at = U(r * y.shape[1] + c0)
+        for c in range(n):  # two loops: with more arrays in one, LLVM gives up its check for overlaps and with it the vector code
+            flat[at + c] = ZERO if scale[from_c + c] * z[at + c] + shift[from_c + c] <= ZERO else flat[at + c]
         for c in range(n):
-            first[c] = ZERO
-            second[c] = ZERO
-        for r in range(r0, end):
-            row = y[r, c0:c1]
-            z = other[r, c0:c1]
-            for c in range(n):
-                d = ZERO if a[c] * z[c] + b[c] <= ZERO else row[c]
-                row[c] = d
-                first[c] += d
-                second[c] += d * z[c]
-        for c in range(n):
-            total[c] += first[c]
-            total2[c] += second[c]
-        r0 = end
+            first[c] += flat[at + c]
+            second[c] += flat[at + c] * z[at + c]
+        if (r - r0) % _RUN == _RUN - 1 or r == r1 - 1:
+            _add_run(run[:, :n], sums, c0)
 
 
 @helper
 def _finish_affine(relu, add, y, r0, r1, c0, c1, scale, shift, other):
-    a, b = scale[c0:c1], shift[c0:c1]
+    flat, skip, n, from_c = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0)
     for r in range(r0, r1):
-        row = y[r, c0:c1]
-        for c in range(c1 - c0):
-            row[c] = a[c] * row[c] + b[c]
+        at = U(r * y.shape[1] + c0)
+        for c in range(n):
+            flat[at + c] = scale[from_c + c] * flat[at + c] + shift[from_c + c]
         if add:
-            skip = other[r, c0:c1]
-            for c in range(c1 - c0):
-                row[c] += skip[c]
+            for c in range(n):
+                flat[at + c] += skip[at + c]
         if relu:
-            for c in range(c1 - c0):
-                row[c] = ZERO if row[c] < ZERO else row[c]
+            for c in range(n):
+                flat[at + c] = ZERO if flat[at + c] < ZERO else flat[at + c]
 
 
 @helper
@@ -84,7 +76,7 @@ def finish(mode, add, y, r0, r1, c0, c1, scale, shift, other, sums, run):
     """The end of a convolution, on rows r0:r1 and channels c0:c1 of y (M, C), while they are in the cache.
 
     mode SUMS: sums += (sum y, sum y^2). MASK: y = 0 where scale other + shift <= 0; sums += (sum y, sum y other).
-    AFFINE: y = scale y + shift (+ other if add). RELU: the same, then max(y, 0). NOTHING: nothing.
+    AFFINE: y = scale y + shift (+ other if add). RELU: the same, then max(y, 0). NOTHING: nothing. run is (2, channels) of zeros.
     """
     if mode == SUMS:
         _finish_sums(y, r0, r1, c0, c1, sums, run)
@@ -101,7 +93,7 @@ def row_lanes(rows):
 
 @kernel
 def _channel_sums(start, stop, y, sums, lanes):
-    run = np.empty((2, y.shape[1]), np.float32)
+    run = np.zeros((2, y.shape[1]), np.float32)
     for lane in range(start, stop):
         _finish_sums(y, len(y) * lane // lanes, len(y) * (lane + 1) // lanes, 0, y.shape[1], sums[lane], run)
 
@@ -115,17 +107,20 @@ def channel_sums(x):
     return sums.sum(axis=0)
 
 
+@helper
+def norm_gradient_rows(d, z, p, q, r, r0, r1, out):
+    """out = p d + q z + r for rows r0:r1 of d and z (M, C), into the first rows of out."""
+    flat_d, flat_z, flat, n = d.reshape(-1), z.reshape(-1), out.reshape(-1), U(d.shape[1])
+    for row in range(r1 - r0):
+        to, at = U(row) * n, U(r0 + row) * n
+        for c in range(n):
+            flat[to + c] = p[c] * flat_d[at + c] + q[c] * flat_z[at + c] + r[c]
+
+
 @kernel
 def _norm_gradient(start, stop, d, z, p, q, r, out, lanes):
-    for row in range(len(d) * start // lanes, len(d) * stop // lanes):
-        norm_gradient_row(d[row], z[row], p, q, r, out[row])
-
-
-@helper
-def norm_gradient_row(d, z, p, q, r, out):
-    """out = p d + q z + r for one pixel."""
-    for c in range(len(out)):
-        out[c] = p[c] * d[c] + q[c] * z[c] + r[c]
+    r0, r1 = len(d) * start // lanes, len(d) * stop // lanes
+    norm_gradient_rows(d, z, p, q, r, r0, r1, out[r0:r1])
 
 
 @float32_only
@@ -138,11 +133,12 @@ def norm_gradient(d, z, p, q, r):
 
 @kernel
 def _add_relu(start, stop, z, scale, shift, skip, skip_scale, skip_shift, out, lanes):
+    flat_z, flat_skip, flat, n = z.reshape(-1), skip.reshape(-1), out.reshape(-1), U(z.shape[1])
     for row in range(len(z) * start // lanes, len(z) * stop // lanes):
-        u, v, o = z[row], skip[row], out[row]
-        for c in range(len(o)):
-            t = scale[c] * u[c] + shift[c] + (skip_scale[c] * v[c] + skip_shift[c])
-            o[c] = ZERO if t < ZERO else t
+        at = U(row) * n
+        for c in range(n):
+            v = scale[c] * flat_z[at + c] + shift[c] + (skip_scale[c] * flat_skip[at + c] + skip_shift[c])
+            flat[at + c] = ZERO if v < ZERO else v
 
 
 @float32_only
@@ -157,27 +153,23 @@ def add_relu(z, scale, shift, skip, skip_scale=None, skip_shift=None):
 
 @kernel
 def _add_relu_backward(start, stop, g, out, z, skip, with_skip, d, sums, lanes):
-    channels = g.shape[1]
-    run = np.empty((3, channels), np.float32)
+    flat_g, flat_out, flat_z, flat_skip, flat, n = g.reshape(-1), out.reshape(-1), z.reshape(-1), skip.reshape(-1), d.reshape(-1), U(g.shape[1])
+    run = np.zeros((3, g.shape[1]), np.float32)
+    plain, first, second = run
     for lane in range(start, stop):
-        r0, last = len(g) * lane // lanes, len(g) * (lane + 1) // lanes
-        while r0 < last:
-            end = min(last, r0 + _RUN)
-            run[:] = ZERO
-            for r in range(r0, end):
-                gr, o, u, v, dr = g[r], out[r], z[r], skip[r], d[r]
-                for c in range(channels):
-                    t = ZERO if o[c] <= ZERO else gr[c]
-                    dr[c] = t
-                    run[0, c] += t
-                    run[1, c] += t * u[c]
-                if with_skip:
-                    for c in range(channels):
-                        run[2, c] += dr[c] * v[c]
-            for k in range(3):
-                for c in range(channels):
-                    sums[lane, k, c] += run[k, c]
-            r0 = end
+        r0, r1 = len(g) * lane // lanes, len(g) * (lane + 1) // lanes
+        for row in range(r0, r1):
+            at = U(row) * n
+            for c in range(n):
+                flat[at + c] = ZERO if flat_out[at + c] <= ZERO else flat_g[at + c]
+            for c in range(n):
+                plain[c] += flat[at + c]
+                first[c] += flat[at + c] * flat_z[at + c]
+            if with_skip:
+                for c in range(n):
+                    second[c] += flat[at + c] * flat_skip[at + c]
+            if (row - r0) % _RUN == _RUN - 1 or row == r1 - 1:
+                _add_run(run, sums[lane], 0)
 
 
 @float32_only

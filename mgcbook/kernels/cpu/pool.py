@@ -5,7 +5,7 @@ import numpy as np
 from .memory import take
 from .norm import finish, MASK, NOTHING
 from .single import float32_only, plain
-from .threads import LANES, kernel, run_blocks
+from .threads import LANES, U, kernel, run_blocks
 
 __all__ = ["max_pool", "max_pool_backward"]
 
@@ -16,29 +16,24 @@ ZERO = np.float32(0)
 def _max_pool(start, stop, x, scale, shift, norm, size, stride, padding, out, taps):
     _, H, W, C = x.shape
     height, width = out.shape[1:3]
-    act = np.empty(C, np.float32)
+    act, n, flat, best, tap = np.empty(C, np.float32), U(C), x.reshape(-1), out.reshape(-1), taps.reshape(-1)
     for g in range(start, stop):
         image, i = g // height, g % height
         for j in range(width):
-            best, tap = out[image, i, j], taps[image, i, j]
-            empty = True
+            to, empty = U((g * width + j) * C), True
             for a in range(max(0, padding - i * stride), min(size, H + padding - i * stride)):
                 for b in range(max(0, padding - j * stride), min(size, W + padding - j * stride)):
-                    source, k = x[image, i * stride - padding + a, j * stride - padding + b], np.uint8(a * size + b)
-                    for c in range(C):
-                        v = source[c]
+                    at, k = U(((image * H + i * stride - padding + a) * W + j * stride - padding + b) * C), np.uint8(a * size + b)
+                    for c in range(n):
+                        v = flat[at + c]
                         if norm:
                             v = scale[c] * v + shift[c]
                             v = ZERO if v < ZERO else v
                         act[c] = v
-                    if empty:
-                        for c in range(C):
-                            best[c], tap[c] = act[c], k
-                    else:
-                        for c in range(C):  # not (v <= best): a NaN wins and is seen
-                            better = not (act[c] <= best[c])
-                            best[c] = act[c] if better else best[c]
-                            tap[c] = k if better else tap[c]
+                    for c in range(n):  # not (v <= best): a NaN wins and is seen
+                        better = empty or not (act[c] <= best[to + c])
+                        best[to + c] = act[c] if better else best[to + c]
+                        tap[to + c] = k if better else tap[to + c]
                     empty = False
 
 
@@ -46,20 +41,21 @@ def _max_pool(start, stop, x, scale, shift, norm, size, stride, padding, out, ta
 def _max_pool_backward(start, stop, g, taps, x, scale, shift, norm, size, stride, padding, dx, sums, lanes):
     batch, H, W, C = dx.shape
     height, width = g.shape[1:3]
-    dx2, x2 = dx.reshape(-1, C), x.reshape(-1, C)
-    run = np.empty((2, C), np.float32)
+    dx2, x2, flat_g, flat_taps, flat = dx.reshape(-1, C), x.reshape(-1, C), g.reshape(-1), taps.reshape(-1), dx.reshape(-1)
+    run = np.zeros((2, C), np.float32)
     for lane in range(start, stop):
         for line in range(batch * H * lane // lanes, batch * H * (lane + 1) // lanes):
             image, h = line // H, line % H
             for w in range(W):
-                d = dx[image, h, w]
-                d[:] = ZERO
+                to, n = U((line * W + w) * C), U(C)
+                for c in range(n):
+                    flat[to + c] = ZERO
                 for i in range(max(0, (h + padding - size + stride) // stride), min(height, (h + padding) // stride + 1)):
                     for j in range(max(0, (w + padding - size + stride) // stride), min(width, (w + padding) // stride + 1)):
                         k = np.uint8((h + padding - i * stride) * size + w + padding - j * stride)
-                        gradient, tap = g[image, i, j], taps[image, i, j]
-                        for c in range(C):
-                            d[c] += gradient[c] if tap[c] == k else ZERO
+                        at = U(((image * height + i) * width + j) * C)
+                        for c in range(n):
+                            flat[to + c] += flat_g[at + c] if flat_taps[at + c] == k else ZERO
             finish(MASK if norm else NOTHING, False, dx2, line * W, (line + 1) * W, 0, C, scale, shift, x2, sums[lane], run)
 
 

@@ -54,19 +54,16 @@ def _minus_minus(out, a, b, d):
 
 
 @kernel
-def _weight_planes(start, stop, weight, turn, planes):
-    """planes (16, I, O) = G g G^T for every pair of channels; turn: the kernel of the input gradient, turned by 180 degrees."""
+def _weight_planes(start, stop, weight, planes):
+    """planes (16, I, O) = G g G^T for every pair of channels."""
     out = planes.shape[2]
-    g, t = np.empty((3, 3, out), np.float32), np.empty((4, 3, out), np.float32)
+    t = np.empty((4, 3, out), np.float32)
     for i in range(start, stop):
-        for a in range(3):
-            for b in range(3):
-                for o in range(out):
-                    g[a, b, o] = weight[2 - a, 2 - b, o, i] if turn else weight[a, b, i, o]
         for b in range(3):
+            top, middle, low = weight[0, b, i], weight[1, b, i], weight[2, b, i]
             for o in range(out):
-                outer, inner = g[0, b, o] + g[2, b, o], g[1, b, o]
-                t[0, b, o], t[1, b, o], t[2, b, o], t[3, b, o] = g[0, b, o], HALF * (outer + inner), HALF * (outer - inner), g[2, b, o]
+                outer = top[o] + low[o]
+                t[0, b, o], t[1, b, o], t[2, b, o], t[3, b, o] = top[o], HALF * (outer + middle[o]), HALF * (outer - middle[o]), low[o]
         for a in range(4):
             for o in range(out):
                 outer, inner = t[a, 0, o] + t[a, 2, o], t[a, 1, o]
@@ -176,7 +173,7 @@ def _winograd_rows(start, stop, x, scale, shift, norm, weights, y, mode, add, en
     lanes, line = len(sources), (2 * across + 2) * C
     lines, mixed, last = np.empty((4, line), np.float32), np.empty((4, line), np.float32), np.empty((8, out), np.float32)
     y2, other2 = y.reshape(-1, out), other.reshape(-1, out)
-    run = np.empty((2, out), np.float32)
+    run = np.zeros((2, out), np.float32)
     for lane in range(start, stop):
         source, product = sources[lane], products[lane]
         for block in range(blocks * lane // lanes, blocks * (lane + 1) // lanes):
@@ -231,14 +228,14 @@ def _plan(shape):
     return lanes, rows, rows * across
 
 
-def winograd_conv(x, weight, y, before, end, turn=False):
-    """y = finish(conv3x3(act(x))), padding 1; weight (3, 3, I, O), or with `turn` the input gradient of such a layer."""
+def winograd_conv(x, weight, y, before, end):
+    """y = finish(conv3x3(act(x))), padding 1; (B, H, W, I), (3, 3, I, O) -> y (B, H, W, O), returns the sums (2, O)."""
     channels, out = x.shape[3], y.shape[3]
     lanes, rows, tiles = _plan(x.shape)
     planes, sums = take((16, channels, out)), np.zeros((lanes, 2, out))
     scale, shift = before or (np.empty(channels, np.float32),) * 2
     with blas.one_thread():
-        run_blocks(_weight_planes, channels, weight, turn, planes)
+        run_blocks(_weight_planes, channels, weight, planes)
         run_blocks(_winograd_rows, lanes, x, scale, shift, before is not None, planes, y, *end, sums,
                    take((lanes, 16, tiles, channels)), take((lanes, 16, tiles, out)), rows)
     return sums.sum(axis=0)

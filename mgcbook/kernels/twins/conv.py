@@ -4,7 +4,7 @@ import numpy as np
 
 from .norm import norm_gradient
 
-__all__ = ["conv", "conv_backward"]
+__all__ = ["convolve", "convolve_backward"]
 
 
 def patches(x, kh, kw, stride, padding):
@@ -19,7 +19,7 @@ def _act(x, before):
     return x if before is None else np.maximum(before[0] * x + before[1], 0)
 
 
-def conv(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
+def convolve(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
     """Convolution, optionally with the batch norms around it; see cpu/conv.py. (B, H, W, C), (kh, kw, C, O) -> (B, H', W', O)."""
     kh, kw, _, out = weight.shape
     y = patches(_act(x, before), kh, kw, stride, padding) @ np.reshape(weight, (-1, out))
@@ -33,12 +33,14 @@ def conv(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False)
     return y, np.stack([np.sum(y, axis=(0, 1, 2), dtype=np.float64), np.sum(np.square(y), axis=(0, 1, 2), dtype=np.float64)])
 
 
-def conv_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True):
-    """The gradients of conv: (dx, dweight, sums); see cpu/conv_backward.py."""
+def convolve_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True, need_weight=True):
+    """The gradients of convolve: (dx, dweight, sums); see cpu/conv_backward.py."""
     kh, kw, channels, out = weight.shape
     dz = d if norm is None else norm_gradient(d, *norm)
-    columns = patches(_act(x, before), kh, kw, stride, padding)
-    dweight = (columns.reshape(-1, columns.shape[-1]).T @ dz.reshape(-1, out)).reshape(weight.shape)
+    dweight = None
+    if need_weight:
+        columns = patches(_act(x, before), kh, kw, stride, padding)
+        dweight = (columns.reshape(-1, columns.shape[-1]).T @ dz.reshape(-1, out)).reshape(weight.shape)
     if not need_x:
         return None, dweight, None
     batch, height, width, _ = dz.shape
