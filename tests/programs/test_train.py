@@ -56,6 +56,14 @@ def test_reports_say_what_happens_and_are_written_down(tmp_path):
     assert load_config(tmp_path) == small()
 
 
+def test_the_network_s_running_means_are_carried_on_and_saved(tmp_path):
+    run(tmp_path)
+    expected = np.zeros(3)
+    for step in range(1, 13):
+        expected = expected * 0.9 + ToyData().batch([2 * step - 2, 2 * step - 1])["images"].mean()
+    np.testing.assert_array_equal(checkpoint.latest(tmp_path / "checkpoints")[1].batch_norm["mean"], expected)
+
+
 def test_a_report_every_five_steps_and_at_the_end(tmp_path):
     assert [report.step for report in run(tmp_path, small(report_every=5))] == [5, 10, 12]
 
