@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes, to_device
+from mgcbook.arrays import check_shapes, kernels_for, to_device
+from mgcbook.tape import primitive
 
 from .normals import vertex_normals
 
@@ -58,15 +59,13 @@ class FaceModel:
     @check_shapes(identity="B K", expression="B E")
     def shape(self, identity, expression):
         """Vertices of B faces in mm (Eq. 1); (B, Ki), (B, Ke) -> (B, V, 3)."""
-        offset = _combine(identity, self.identity_basis, self.identity_deviation, "identity")
-        offset = offset + _combine(expression, self.expression_basis, self.expression_deviation, "expression")
-        return self.mean + np.reshape(offset, (-1, *self.mean.shape))
+        neutral = _combine(self.mean, identity, self.identity_basis, self.identity_deviation, "identity")
+        return _combine(neutral, expression, self.expression_basis, self.expression_deviation, "expression")
 
     @check_shapes(coefficients="B K")
     def albedo(self, coefficients):
         """Skin colours of B faces, clipped to [0, 1] (no gradient where clipped); (B, Ka) -> (B, V, 3)."""
-        offset = _combine(coefficients, self.albedo_basis, self.albedo_deviation, "albedo")
-        return np.clip(self.albedo_mean + np.reshape(offset, (-1, *self.mean.shape)), 0.0, 1.0)
+        return np.clip(_combine(self.albedo_mean, coefficients, self.albedo_basis, self.albedo_deviation, "albedo"), 0.0, 1.0)
 
     @check_shapes(vertices="B V 3")
     def vertex_normals(self, vertices):
@@ -132,8 +131,20 @@ class FaceModel:
         return replace(self, **{part.name: to_device(getattr(self, part.name), device) for part in fields(self)})
 
 
-def _combine(coefficients, basis, deviation, name):
-    """Sum of coefficient x deviation x direction, as one matrix product; (B, K) -> (B, 3 V)."""
+def _combine(start, coefficients, basis, deviation, name):
+    """start + sum of coefficient x deviation x direction, as one matrix product; (V, 3) or (B, V, 3), (B, K) -> (B, V, 3)."""
     if coefficients.shape[1] != len(deviation):
         raise ValueError(f"{name}: expected {len(deviation)} coefficients per face, got shape {tuple(coefficients.shape)}")
-    return (coefficients * deviation) @ np.reshape(basis, (len(basis), -1))
+    start = np.reshape(start, (-1, basis.shape[1] * 3))
+    flat = _add_modes(start, coefficients * deviation, basis=np.reshape(basis, (len(basis), -1)))
+    return np.reshape(flat, (-1, *basis.shape[1:]))
+
+
+def _add_modes_twin(start, coefficients, *, basis):
+    return start + coefficients @ basis
+
+
+@primitive(twin=_add_modes_twin)
+def _add_modes(start, coefficients, *, basis):
+    kernels = kernels_for(coefficients)
+    return kernels.add_modes(start, coefficients, basis), lambda g: g, lambda g: kernels.add_modes_gradient(g, basis)

@@ -7,5 +7,6 @@ from .adam import *  # noqa: F403
 from .conv import *  # noqa: F403
 from .conv_backward import *  # noqa: F403
 from .norm import *  # noqa: F403
+from .modes import *  # noqa: F403
 from .normals import *  # noqa: F403
 from .pool import *  # noqa: F403
