@@ -78,7 +78,9 @@ class Slider:
             self.control = ipywidgets.FloatLogSlider(first, base=10, min=low, max=high, step=(high - low) / 100, **layout)
         else:
             self.control = ipywidgets.FloatSlider(first, min=least, max=greatest, step=(greatest - least) / 100, **layout)
-        self.image = ipywidgets.Image(format="png", value=self._png(first))
+        image = draw(**{name: float(first)})
+        size = {"width": f"{image.shape[1]}px", "height": f"{image.shape[0]}px"}  # a box would stretch it to its own width
+        self.image = ipywidgets.Image(format="png", value=encode(image, ".png"), layout=size)
         self.control.observe(self._moved, "value")
         self.box = ipywidgets.VBox([self.control, self.image])
 

@@ -154,6 +154,7 @@ def test_one_argument_varies(values):
 def test_moving_the_slider_redraws(logarithmic):
     slider = widgets.slider(grey, value=(0.1, 0.9, 0.2), logarithmic=logarithmic, frames=3)
     before = slider.png
+    assert (slider.image.layout.width, slider.image.layout.height) == ("12px", "8px")
     slider.value = 0.7
     assert np.all(iio.imread(before) == round(0.2 * 255)) and np.all(iio.imread(slider.png) == round(0.7 * 255))
 

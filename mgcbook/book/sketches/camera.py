@@ -28,8 +28,8 @@ def pinhole(profile, marked, *, plane=120.0):
     deep = profile[:, 0].max()
     tall = np.abs(profile[:, 1]).max()
     alt = "Side view: rays from points of a face pass through the image plane and meet in the pinhole."
-    figure, axes = figures.canvas((-48, deep + 60), (-tall - 16, tall + 34), y_down=True, alt=alt)
-    axes.plot([0, deep + 50], [0, 0], color=LINE, linewidth=1, zorder=0)
+    figure, axes = figures.canvas((-62, deep + 50), (-tall - 16, tall + 34), y_down=True, alt=alt)
+    axes.plot([0, deep + 40], [0, 0], color=LINE, linewidth=1, zorder=0)
     axes.fill(*profile.T, color=ORANGE, alpha=0.16, linewidth=0)
     axes.plot(*profile.T, color=ORANGE, linewidth=2)
     axes.plot([plane, plane], [-tall * 0.62, tall * 0.62], color=BLUE, linewidth=2.4)
@@ -49,8 +49,8 @@ def pinhole(profile, marked, *, plane=120.0):
         axes.text(far / 2, low + shift - 2, name, color=INK, ha="center", va="bottom", style="italic", fontsize=11)
     axes.text(0, -11, "pinhole\n(0, 0, 0)", ha="center", va="bottom", fontsize=9)
     axes.text(plane, -tall * 0.62 - 4, "image", color=BLUE, ha="center", va="bottom", fontweight="bold")
-    figures.arrow(axes, (-36, 0), (-14, 0), text="z", place=1.3)
-    figures.arrow(axes, (-36, 0), (-36, 22), text="y", place=1.35)
+    figures.arrow(axes, (-50, 0), (-28, 0), text="z", place=1.3)
+    figures.arrow(axes, (-50, 0), (-50, 22), text="y", place=1.35)
     return figure
 
 
