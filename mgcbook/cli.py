@@ -26,7 +26,10 @@ PROGRAMS = {
     "doctor": "check this machine, or look into a batch that went wrong",
     "notebooks": "copy the notebooks into a folder of your own",
 }
-"""Name -> what it does; the module `mgcbook.programs.<name>` holds the program."""
+"""Name -> what it does."""
+
+MODULES = {name: name for name in PROGRAMS} | {"fit": "fit_photos"}
+"""Name -> module of `mgcbook.programs`; `fit` itself holds the method, not the command."""
 
 
 def main(args=None):
@@ -73,7 +76,7 @@ def _run(args):
         from mgcbook.errors import UsageError
 
         raise UsageError(f"no command is called {name!r}; there are {', '.join(PROGRAMS)}")
-    program = importlib.import_module(f"mgcbook.programs.{name}")
+    program = importlib.import_module(f"mgcbook.programs.{MODULES[name]}")
     return program.run(parse(program, name, rest)) or 0
 
 

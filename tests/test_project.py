@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from mgcbook.cli import PROGRAMS
+from mgcbook.cli import MODULES, PROGRAMS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -74,7 +74,7 @@ def test_the_license_is_mit_and_says_so_everywhere():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_command_has_a_program(name):
-    assert callable(importlib.import_module(f"mgcbook.programs.{name}").run)
+    assert callable(importlib.import_module(f"mgcbook.programs.{MODULES[name]}").run)
 
 
 def readme_commands():

@@ -30,6 +30,7 @@ def install(monkeypatch, action):
         return action(options)
 
     monkeypatch.setitem(cli.PROGRAMS, "toy", "for tests")
+    monkeypatch.setitem(cli.MODULES, "toy", "toy")
     monkeypatch.setitem(sys.modules, "mgcbook.programs.toy", SimpleNamespace(run=run))
 
 

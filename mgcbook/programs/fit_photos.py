@@ -1,0 +1,97 @@
+"""`mgcbook fit PHOTO ...`: the face model fitted to photographs by gradient descent; no network and no training take part."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tyro.conf import Positional
+
+from mgcbook.data.align import align, alignment_template
+from mgcbook.data.landmarks import FIRST_PIXEL
+from mgcbook.data.skin import skin_weight
+from mgcbook.errors import DataError, UsageError
+from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.learning.decoder import Decoder
+from mgcbook.programs.fit import FitConfig, fit_steps
+from mgcbook.programs.reconstruct import open_model, open_photo
+from mgcbook.programs.results import Reconstruction, print_table, write_results
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Fit the face model to one or several photographs of one person; pictures, meshes and numbers as the result."""
+
+    photos: Positional[tuple[Path, ...]]
+    """The photographs; `sample` takes the one that comes along."""
+    landmarks: tuple[Path, ...] = ()
+    """A file with 68 landmarks for each photograph, in the same order (.pts, .txt, .npy, .json); by default the file beside a
+    photograph that has its name."""
+    out: Path | None = None
+    """Folder for the results; by default runs/<name of the first photograph>. Of several, each gets a folder in it."""
+    face: str = "full"
+    """Face model: "light" or "full" for the built-in one, or a model file."""
+    size: int = 224
+    """Width and height in pixels of the aligned photographs."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """How they are fitted."""
+
+
+def run(options: FitOptions):
+    """Fit the photographs and write the results."""
+    if not options.photos:
+        raise UsageError("photos: expected at least one, got none; `mgcbook fit sample` takes the one that comes along")
+    if options.landmarks and len(options.landmarks) != len(options.photos):
+        raise UsageError(f"landmarks: expected one file for each of {len(options.photos)} photos, got {len(options.landmarks)}")
+    files = options.landmarks or [find_landmark_file(photo) for photo in options.photos]
+    opened = [open_photo(photo, file) for photo, file in zip(options.photos, files, strict=True)]
+    decoder = Decoder(open_model(options.face), PAPER_CAMERA.resized(options.size, options.size))
+    results = fit_photos(opened, decoder, options.fit)
+    folder = options.out or Path("runs") / results[0].name
+    for place, result in enumerate(results, 1):
+        print(f"{result.name}: mean landmark error {result.landmark_error_percent():.2f} % of the face's box")
+        print_table(write_results(folder / f"{place}-{result.name}" if len(results) > 1 else folder, result))
+
+
+def fit_photos(opened, decoder, config=FitConfig(), show=True):
+    """Fit photographs together; a list of Reconstruction.
+
+    Args:
+        opened: [(photo (H, W, 3) in [0, 1], landmarks (68, 2) in its pixels, name), ...].
+        decoder: a Decoder; its camera sets the size of the aligned photographs.
+        config: how; `same_person` shares identity and albedo among them.
+        show: draw a progress bar in a terminal.
+    Raises:
+        DataError: if a photograph has other than 68 landmarks.
+    """
+    from tqdm import tqdm
+
+    template = alignment_template(decoder.model, decoder.camera)
+    aligned = []
+    for photo, landmarks, name in opened:
+        if len(landmarks) != 68:
+            raise DataError(f"{name}: a fit needs 68 landmarks, found {len(landmarks)}")
+        aligned.append(align(photo, landmarks, template, decoder.camera))
+    images, points = np.stack([one.image for one in aligned]), np.stack([one.landmarks for one in aligned])
+    skin = np.stack([skin_weight(one.image, landmarks=one.landmarks) * one.inside for one in aligned])
+    steps = fit_steps(images, points, decoder, config, skin=skin)
+    for now in tqdm(steps, total=config.steps, unit="step", disable=None if show else True):  # noqa: B007 (the last one counts)
+        pass
+    return [
+        Reconstruction(coefficients, decoder, one, photo, name, one.landmarks)
+        for coefficients, one, (photo, _, name) in zip(now.coefficients, aligned, opened, strict=True)
+    ]
+
+
+def find_landmark_file(photo):
+    """The file with landmarks beside a photograph: its name with .pts, .txt, .npy or .json; None for the sample.
+
+    Raises:
+        DataError: if there is none.
+    """
+    if str(photo) == "sample":
+        return None
+    for suffix in FIRST_PIXEL:
+        if photo.with_suffix(suffix).is_file():
+            return photo.with_suffix(suffix)
+    advice = f"write them to {photo.with_suffix('.pts').name} beside it, or give --landmarks"
+    raise DataError(f"{photo}: no file with its 68 landmarks; {advice}; `mgcbook reconstruct --weights` finds them by itself")
