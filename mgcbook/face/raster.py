@@ -60,7 +60,7 @@ def _checked_triangles(triangles, vertex_count):
         lowest, highest = triangles.min(), triangles.max()
         if lowest < 0 or highest >= vertex_count:
             raise ValueError(f"triangles: expected vertex numbers from 0 to {vertex_count - 1}, got {lowest} to {highest}")
-    return triangles
+    return triangles.astype(np.int32, copy=False)
 
 
 def plain(x):

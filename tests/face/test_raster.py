@@ -289,6 +289,12 @@ def test_a_triangle_through_the_near_plane_is_cut_there():
     assert_array_equal(cut.triangle[0, :, 3] >= 0, (rows > 0) & (10 / np.where(rows > 0, rows, 1) >= 6.0))
 
 
+def test_triangles_through_the_near_plane_but_beside_the_picture():
+    for offset in ([-1e4, 0, 0], [1e4, 0, 0], [0, -1e4, 0], [0, 1e4, 0]):
+        points, triangles = triangle_at([0, 0, 5], [1, 0, -5], [0, 1, 5])
+        assert (assert_sane(points + np.array(offset), triangles, CAMERA).triangle == -1).all()
+
+
 def test_huge_triangles_and_strips_of_pixels():
     points, triangles = triangle_at([-1e14, -1e14, 1e14], [1e14, -1e14, 1e14], [0, 1e14, 1e14])
     assert (assert_sane(points.astype(np.float32), triangles, Camera(10.0, 4, 4)).triangle == 0).all()

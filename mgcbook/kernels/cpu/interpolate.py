@@ -1,7 +1,7 @@
 """From vertices to pixels and back in Numba, once the visible triangles are known. See the twins for the equations.
 
 Gathers run over image rows. Scatters run over meshes: one block adds up one mesh in the order of its pixels, so the same bits
-come out for any number of threads.
+come out for any number of threads. Triangle -1 becomes the largest unsigned number: one comparison tells what is a hit.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ __all__ = ["barycentric_gradient", "depth_gradient", "interpolate", "interpolate
 
 
 def _whole(*arrays):
+    """The arrays as the kernels want them: every other layout would be compiled for itself."""
     return [np.ascontiguousarray(array) for array in arrays]
 
 
@@ -29,13 +30,14 @@ def interpolate(attributes, triangles, triangle, barycentric):
 
 @kernel
 def _interpolate(start, stop, attributes, triangles, triangle, barycentric, out):
+    known = np.uint64(triangles.shape[0])
     for block in range(start, stop):
         b, row = block // triangle.shape[1], block % triangle.shape[1]
         values = attributes[b if attributes.shape[0] > 1 else 0]
         numbers, weights, pixels = triangle[b, row], barycentric[b, row], out[b, row]
         for column in range(np.uint64(numbers.shape[0])):
-            t = numbers[column]
-            if 0 <= t < triangles.shape[0]:
+            t = np.uint64(numbers[column])
+            if t < known:
                 i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
                 b0, b1, b2 = weights[column, 0], weights[column, 1], weights[column, 2]
                 for c in range(np.uint64(values.shape[1])):
@@ -54,17 +56,19 @@ def interpolate_attribute_gradient(attributes, triangles, triangle, barycentric,
 
 @kernel
 def _interpolate_attribute_gradient(start, stop, triangles, triangle, barycentric, gradient, out):
+    known = np.uint64(triangles.shape[0])
     for b in range(start, stop):
-        numbers, weights, pixels, values = triangle[b], barycentric[b], gradient[b], out[b]
+        values = out[b]
         values[:] = 0
-        for row in range(np.uint64(numbers.shape[0])):
-            for column in range(np.uint64(numbers.shape[1])):
-                t = numbers[row, column]
-                if 0 <= t < triangles.shape[0]:
+        for row in range(triangle.shape[1]):
+            numbers, weights, pixels = triangle[b, row], barycentric[b, row], gradient[b, row]
+            for column in range(np.uint64(numbers.shape[0])):
+                t = np.uint64(numbers[column])
+                if t < known:
                     i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
-                    b0, b1, b2 = weights[row, column, 0], weights[row, column, 1], weights[row, column, 2]
+                    b0, b1, b2 = weights[column, 0], weights[column, 1], weights[column, 2]
                     for c in range(np.uint64(values.shape[1])):
-                        g = pixels[row, column, c]
+                        g = pixels[column, c]
                         values[i, c] += b0 * g
                         values[j, c] += b1 * g
                         values[k, c] += b2 * g
@@ -81,14 +85,15 @@ def interpolate_barycentric_gradient(attributes, triangles, triangle, barycentri
 
 @kernel
 def _interpolate_barycentric_gradient(start, stop, attributes, triangles, triangle, gradient, out):
+    known = np.uint64(triangles.shape[0])
     for block in range(start, stop):
         b, row = block // triangle.shape[1], block % triangle.shape[1]
         values = attributes[b if attributes.shape[0] > 1 else 0]
         numbers, pixels, weights = triangle[b, row], gradient[b, row], out[b, row]
         for column in range(np.uint64(numbers.shape[0])):
-            t = numbers[column]
+            t = np.uint64(numbers[column])
             g0 = g1 = g2 = out.dtype.type(0)
-            if 0 <= t < triangles.shape[0]:
+            if t < known:
                 i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
                 for c in range(np.uint64(values.shape[1])):
                     g = pixels[column, c]
@@ -109,28 +114,30 @@ def barycentric_gradient(points, triangles, triangle, barycentric, gradient, foc
 
 @kernel
 def _barycentric_gradient(start, stop, points, triangles, triangle, barycentric, gradient, lens, out):
+    known = np.uint64(triangles.shape[0])
     for b in range(start, stop):
-        corners, numbers, weights, pixels, moved = points[b], triangle[b], barycentric[b], gradient[b], out[b]
-        real = out.dtype.type
+        corners, moved, real = points[b], out[b], out.dtype.type
         moved[:] = 0
-        for row in range(np.uint64(numbers.shape[0])):
+        for row in range(triangle.shape[1]):
+            numbers, weights, pixels = triangle[b, row], barycentric[b, row], gradient[b, row]
             ray_y = (row + 0.5 - lens[2]) * lens[0]
-            for column in range(np.uint64(numbers.shape[1])):
-                t = numbers[row, column]
-                if 0 <= t < triangles.shape[0]:
+            for column in range(np.uint64(numbers.shape[0])):
+                t = np.uint64(numbers[column])
+                if t < known:
                     i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
                     ray_x = (column + 0.5 - lens[1]) * lens[0]
                     x0, y0, z0 = corners[i, 0], corners[i, 1], corners[i, 2]
-                    # Only the subtraction of the ray and the area cancel digits: these are in float64, the rest in the type of
-                    # the points (0.8 of the time; all in float32 would be 5e-5 from the twin, this is 2e-7).
+                    # In float64 from here: subtracting the ray cancels digits, and so does the area of a sliver (in float32 the
+                    # result would be 5e-5 from the twin, this is 1e-7).
                     dz1, dz2 = np.float64(corners[j, 2] - z0), np.float64(corners[k, 2] - z0)
                     x1, y1 = (corners[j, 0] - x0) - dz1 * ray_x, (corners[j, 1] - y0) - dz1 * ray_y
                     x2, y2 = (corners[k, 0] - x0) - dz2 * ray_x, (corners[k, 1] - y0) - dz2 * ray_y
-                    inverse = real(1) / real(x1 * y2 - y1 * x2)
-                    g0 = pixels[row, column, 0]
-                    g1, g2 = (pixels[row, column, 1] - g0) * inverse, (pixels[row, column, 2] - g0) * inverse
-                    gx, gy = g2 * real(y1) - g1 * real(y2), g1 * real(x2) - g2 * real(x1)
-                    _share(moved, i, j, k, weights[row, column], gx, gy, -(gx * real(ray_x) + gy * real(ray_y)))
+                    inverse = 1 / (x1 * y2 - y1 * x2)
+                    g0 = pixels[column, 0]
+                    g1, g2 = (pixels[column, 1] - g0) * inverse, (pixels[column, 2] - g0) * inverse
+                    gx, gy = g2 * y1 - g1 * y2, g1 * x2 - g2 * x1
+                    gz = -(gx * ray_x + gy * ray_y)
+                    _share(moved, i, j, k, weights[column], real(gx), real(gy), real(gz))
 
 
 def depth_gradient(points, triangles, triangle, barycentric, gradient, focal, center):
@@ -144,23 +151,24 @@ def depth_gradient(points, triangles, triangle, barycentric, gradient, focal, ce
 
 @kernel
 def _depth_gradient(start, stop, points, triangles, triangle, barycentric, gradient, lens, out):
+    known = np.uint64(triangles.shape[0])
     for b in range(start, stop):
-        corners, numbers, weights, moved = points[b], triangle[b], barycentric[b], out[b]
-        real = out.dtype.type
+        corners, moved, real = points[b], out[b], out.dtype.type
         moved[:] = 0
-        for row in range(np.uint64(numbers.shape[0])):
+        for row in range(triangle.shape[1]):
+            numbers, weights, pixels = triangle[b, row], barycentric[b, row], gradient[b, row]
             ray_y = (row + 0.5 - lens[2]) * lens[0]
-            for column in range(np.uint64(numbers.shape[1])):
-                t = numbers[row, column]
-                if 0 <= t < triangles.shape[0]:
+            for column in range(np.uint64(numbers.shape[0])):
+                t = np.uint64(numbers[column])
+                if t < known:
                     i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
                     ray_x = (column + 0.5 - lens[1]) * lens[0]
                     x0, y0, z0 = corners[i, 0], corners[i, 1], corners[i, 2]
                     x1, y1, z1 = np.float64(corners[j, 0] - x0), np.float64(corners[j, 1] - y0), np.float64(corners[j, 2] - z0)
                     x2, y2, z2 = np.float64(corners[k, 0] - x0), np.float64(corners[k, 1] - y0), np.float64(corners[k, 2] - z0)
                     nx, ny, nz = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
-                    g = gradient[b, row, column] / (nx * ray_x + ny * ray_y + nz)
-                    _share(moved, i, j, k, weights[row, column], real(g * nx), real(g * ny), real(g * nz))
+                    g = pixels[column] / (nx * ray_x + ny * ray_y + nz)
+                    _share(moved, i, j, k, weights[column], real(g * nx), real(g * ny), real(g * nz))
 
 
 @njit(inline="always")

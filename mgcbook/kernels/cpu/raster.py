@@ -84,7 +84,8 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
         low, high = starts[b, band], starts[b, band + 1]
         boxes, corners, id_of, depth_of, weights_of = box[b], points[b], ids[b], depths[b], weights[b]
         id_of[low:high] = -1
-        depth_of[low:high] = np.inf
+        depth_of[low:high] = 0
+        weights_of[low:high] = 0
         for t in range(triangles.shape[0]):
             i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
             first_row = max(min(boxes[i, 2], boxes[j, 2], boxes[k, 2]), low)
@@ -99,7 +100,10 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
             if leftmost == UNPLACED:
                 left, right, above, below = _clipped_box((x0, x1, x2), (y0, y1, y2), (z0, z1, z2), lens)
                 first, last, first_row, last_row = max(left, 0), min(right, width - 1), max(above, low), min(below, high - 1)
+                if (first > last) | (first_row > last_row):
+                    continue
             for row in range(np.uint64(first_row), np.uint64(last_row + 1)):
+                numbers, zs, ws = id_of[row], depth_of[row], weights_of[row]
                 qy0, qy1, qy2 = y0 - z0 * ray_y[row], y1 - z1 * ray_y[row], y2 - z2 * ray_y[row]
                 for column in range(np.uint64(first), np.uint64(last + 1)):
                     qx0, qx1, qx2 = x0 - z0 * ray_x[column], x1 - z1 * ray_x[column], x2 - z2 * ray_x[column]
@@ -111,15 +115,10 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
                         z = b0 * z0 + b1 * z1 + b2 * z2
                         depth = depths.dtype.type(z)  # rounded, as stored: what is compared is what is seen
                         drawn = (abs(total) > thinnest * (z * z)) & (z >= near) & ((total < 0) | (not cull))
-                        if drawn & (depth < depth_of[row, column]):
-                            id_of[row, column], depth_of[row, column] = t, depth
+                        if drawn & ((depth < zs[column]) | (numbers[column] < 0)):
+                            numbers[column], zs[column] = t, depth
                             # At once, not in a second pass over the pixels: little of a face is drawn twice (0.9 of the time).
-                            weights_of[row, column, 0], weights_of[row, column, 1], weights_of[row, column, 2] = b0, b1, b2
-        for row in range(low, high):
-            for column in range(width):
-                if id_of[row, column] < 0:
-                    depth_of[row, column] = 0
-                    weights_of[row, column, 0], weights_of[row, column, 1], weights_of[row, column, 2] = 0, 0, 0
+                            ws[column, 0], ws[column, 1], ws[column, 2] = b0, b1, b2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
