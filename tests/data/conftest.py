@@ -13,3 +13,11 @@ def realkit():
     if not folder.is_dir():
         pytest.skip("needs a folder of real samples: set MGCBOOK_REALKIT")
     return folder
+
+
+@pytest.fixture(scope="session")
+def generator():
+    """The built-in face model that makes synthetic faces, 4K vertices."""
+    from mgcbook.data import builtin
+
+    return builtin.load_generator("light")
