@@ -57,6 +57,6 @@ soak: $(STAMP) ## Train for MINUTES (30) and check that memory and step time sta
 	@$(PY) benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
 lint: $(STAMP) ## Check the style with ruff
 	@$(PY) -m ruff --version >/dev/null 2>&1 || { echo "ruff is in the extra 'dev': make setup EXTRAS=dev"; exit 1; }
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
 clean: ## Remove .venv (runs/ stays)
 	rm -rf $(VENV)
