@@ -1,6 +1,7 @@
 """Fixtures of all tests, and what decides which of them run here."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # tests draw without a display
 def rng():
     """A fresh generator with a fixed seed: every test sees the same numbers, whatever ran before it."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def realkit():
+    """Folder of real samples that may not be redistributed: $MGCBOOK_REALKIT, else ../shared/realkit beside the project."""
+    folder = Path(os.environ.get("MGCBOOK_REALKIT") or Path(__file__).parents[1] / ".." / "shared" / "realkit")
+    if not folder.is_dir():
+        pytest.skip("needs a folder of real samples: set MGCBOOK_REALKIT")
+    return folder
 
 
 def pytest_collection_modifyitems(items):

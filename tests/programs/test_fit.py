@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from mgcbook.cli import main
 from mgcbook.data import builtin
 from mgcbook.errors import DataError, NumericalError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -91,3 +92,26 @@ def test_a_loss_that_explodes_is_named(decoder, rng):
     skin = np.full((1, 64, 64), np.nan, np.float32)
     with pytest.raises(NumericalError, match="'render'"):
         fit(images, landmarks, decoder, FitConfig(steps=2, landmark_steps=5), skin=skin)
+
+
+def test_the_command_fits_the_sample_and_names_what_it_wrote(tmp_path, capsys):
+    arguments = ["fit", "sample", "--face", "light", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--fit.steps", "2", "--fit.landmark-steps", "80"]) == 0
+    said = capsys.readouterr().out
+    assert "astronaut: mean landmark error" in said
+    assert str(tmp_path / "out" / "face.glb") in said
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_the_command_wants_landmarks_for_each_photograph(capsys):
+    assert main(["fit", "one.jpg", "two.jpg", "--landmarks", "one.pts"]) == 2
+    assert "one file for each photograph" in capsys.readouterr().err
+    assert main(["fit", "sample", "--fit.steps", "0"]) == 2
+    assert "steps >= 1" in capsys.readouterr().err
+
+
+def test_a_photograph_of_the_kit_is_fitted(realkit, tmp_path, capsys):
+    photo = realkit / "ibug" / "image_0010.png"
+    arguments = ["fit", str(photo), "--landmarks", str(photo.with_suffix(".pts")), "--face", "light", "--out", str(tmp_path)]
+    assert main([*arguments, "--fit.steps", "2"]) == 0
+    assert float(capsys.readouterr().out.split("landmark error ")[1].split()[0]) < 3
