@@ -48,3 +48,10 @@ def test_compression_loses_more_at_lower_quality(rng):
     noisy = np.clip(smooth(40) + 0.1 * rng.normal(size=(40, 40, 3)), 0, 1).astype(np.float32)
     errors = [np.abs(compress(noisy, quality) - noisy).mean() for quality in (100, 80, 40, 10)]
     assert errors == sorted(errors) and errors[0] < 0.004 and errors[-1] > 0.02
+
+
+def test_compression_spares_brightness_more_than_colour(rng):
+    grain = 0.03 * rng.normal(size=(40, 40, 1))
+    grey, colour = 0.5 + grain * np.ones(3), 0.5 + grain * np.array([1, -0.509, 0])  # the second has no luma
+    kept = [np.std(compress(picture.astype(np.float32), 50)) / np.std(picture) for picture in (grey, colour)]
+    assert kept[0] > 1.3 * kept[1]

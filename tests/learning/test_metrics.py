@@ -9,7 +9,7 @@ from mgcbook.learning.metrics import depth_error, nme, rigid_alignment, rotation
 
 def test_nme_by_hand():
     truth = np.array([[[0.0, 0], [4, 0], [4, 9], [0, 9]]])  # a box of 4 x 9: root of the area 6
-    np.testing.assert_allclose(nme(truth + [3, 4], truth), [5 / 6])
+    np.testing.assert_allclose(nme(truth + np.array([3, 4]), truth), [5 / 6])
     np.testing.assert_allclose(nme(truth, truth), [0])
 
 

@@ -49,7 +49,8 @@ def knows_all(faces, decoder):
 def test_perfect_knowledge_has_no_error(faces, decoder):
     result = evaluate(knows_all(faces, decoder), decoder=decoder, faces=faces, count=COUNT, batch=2)
     assert len(result.rows) == 3 * COUNT and len(result.faces) == COUNT
-    for name, largest in {"nme_percent": 1e-2, "vertex_mm": 1e-3, "depth_mm": 1e-2, "rotation_degrees": 1e-2, "spread_mm": 1e-3}.items():
+    limits = {"nme_percent": 1e-2, "vertex_mm": 1e-3, "depth_mm": 1e-2, "rotation_degrees": 1e-2, "spread_mm": 1e-3}
+    for name, largest in limits.items():
         assert result.summary()[name]["mean"] < largest, name
     for row in result.rows:
         assert row["baseline"]["nme_percent"] > 1 and row["baseline"]["vertex_mm"] > 0.5 and row["baseline"]["depth_mm"] > 0.5
