@@ -8,11 +8,9 @@ Built in chapter 07.
 
 import copy
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tyro.conf import Positional
 
 from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError, NumericalError, UsageError
@@ -230,67 +228,3 @@ def _check_photographs(images, landmarks, camera):
     for name, array in (("images", images), ("landmarks", landmarks)):
         if not np.isfinite(array).all():
             raise DataError(f"{name}: expected finite numbers, found NaN or infinity; check the file")
-
-
-# ---------------------------------------------------------------- the command
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """Fit the face model to one or several photographs by gradient descent: pictures, meshes and numbers."""
-
-    photos: Positional[tuple[Path, ...]]
-    """The photographs; several show one person unless --fit.same-person says no. `sample` takes the one that comes along."""
-    landmarks: tuple[Path, ...] = ()
-    """A file with 68 landmarks (.pts, .txt, .npy, .json) for each photograph, in their order."""
-    out: Path | None = None
-    """Folder for the results; by default runs/<name of the first photograph>."""
-    face: str = "full"
-    """Face model: "light" or "full" for the built-in one, or a model file."""
-    fit: FitConfig = field(default_factory=FitConfig)
-    """How it is fitted."""
-
-
-def run(options: FitOptions):
-    """Fit the photographs with a progress bar and write the results."""
-    from mgcbook.data.align import align, alignment_template
-    from mgcbook.data.skin import skin_weight
-    from mgcbook.face.camera import PAPER_CAMERA
-    from mgcbook.learning.decoder import Decoder
-    from mgcbook.programs.reconstruct import open_model, open_photo
-    from mgcbook.programs.results import Reconstruction, print_table, write_results
-
-    opened = [open_photo(*pair) for pair in _pairs(options)]
-    decoder = Decoder(open_model(options.face), PAPER_CAMERA)
-    template = alignment_template(decoder.model, decoder.camera)
-    aligned = [align(photo, landmarks, template, decoder.camera) for photo, landmarks, _ in opened]
-    skin = np.stack([skin_weight(one.image, landmarks=one.landmarks) * one.inside for one in aligned])
-    images, landmarks = np.stack([one.image for one in aligned]), np.stack([one.landmarks for one in aligned])
-    last = _show(fit_steps(images, landmarks, decoder, options.fit, skin=skin), options.fit.steps)
-    folder = options.out or Path("runs") / opened[0][2]
-    for row, one, (photo, _, name) in zip(last.coefficients, aligned, opened, strict=True):
-        result = Reconstruction(row, decoder, one, photo, name, one.landmarks)
-        print(f"{name}: mean landmark error {result.landmark_error_percent():.2f} % of the face's box")
-        print_table(write_results(folder if len(opened) == 1 else folder / name, result))
-
-
-def _pairs(options):
-    """(photo, its landmark file or None) of each photograph."""
-    if [str(photo) for photo in options.photos] == ["sample"] and not options.landmarks:
-        return [(options.photos[0], None)]
-    if not options.photos or len(options.photos) != len(options.landmarks):
-        raise UsageError(f"landmarks: expected one file for each photograph, got {len(options.landmarks)} for "
-                         f"{len(options.photos)}; a fit follows 68 landmarks, `mgcbook reconstruct --weights` finds them itself")
-    return list(zip(options.photos, options.landmarks, strict=True))
-
-
-def _show(reports, steps):
-    """Draw the steps of a fit as a bar; returns the last one."""
-    from tqdm import tqdm
-
-    last = None
-    with tqdm(total=steps, unit="step") as bar:
-        for last in reports:
-            bar.set_postfix_str("  ".join(f"{name} {value:.3g}" for name, value in last.losses.items()), refresh=False)
-            bar.update()
-    return last

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from mgcbook.cli import main
 from mgcbook.data import builtin
-from mgcbook.errors import DataError, NumericalError
+from mgcbook.errors import DataError, NumericalError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.fit import FitConfig, fit, fit_landmarks, fit_steps, pose_from_landmarks
@@ -94,20 +94,9 @@ def test_a_loss_that_explodes_is_named(decoder, rng):
         fit(images, landmarks, decoder, FitConfig(steps=2, landmark_steps=5), skin=skin)
 
 
-def test_the_command_fits_the_sample_and_names_what_it_wrote(tmp_path, capsys):
-    arguments = ["fit", "sample", "--face", "light", "--out", str(tmp_path / "out")]
-    assert main([*arguments, "--fit.steps", "2", "--fit.landmark-steps", "80"]) == 0
-    said = capsys.readouterr().out
-    assert "astronaut: mean landmark error" in said
-    assert str(tmp_path / "out" / "face.glb") in said
-    assert (tmp_path / "out" / "index.html").is_file()
-
-
-def test_the_command_wants_landmarks_for_each_photograph(capsys):
-    assert main(["fit", "one.jpg", "two.jpg", "--landmarks", "one.pts"]) == 2
-    assert "one file for each photograph" in capsys.readouterr().err
-    assert main(["fit", "sample", "--fit.steps", "0"]) == 2
-    assert "steps >= 1" in capsys.readouterr().err
+def test_impossible_settings_are_refused():
+    with pytest.raises(UsageError, match="steps >= 1"):
+        FitConfig(steps=0)
 
 
 def test_a_photograph_of_the_kit_is_fitted(realkit, tmp_path, capsys):
