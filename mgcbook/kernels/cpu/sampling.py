@@ -24,7 +24,7 @@ def _neighbours(position, size):
     inside = (index >= 0) & (index <= size - 1)
     index = min(index, size - 1.0) if index >= 0 else 0.0  # a NaN compares false
     first = min(int(index), max(size - 2, 0))
-    return first, min(first + 1, size - 1), index - first, inside
+    return np.uint64(first), np.uint64(min(first + 1, size - 1)), index - first, inside
 
 
 @kernel
@@ -33,13 +33,14 @@ def _bilinear_sample(start, stop, image, uv, out):
     real = out.dtype.type
     for block in range(start, stop):
         b, row = block // uv.shape[1], block % uv.shape[1]
-        for column in range(uv.shape[2]):
-            x0, x1, fx, _ = _neighbours(uv[b, row, column, 0], width)
-            y0, y1, fy, _ = _neighbours(uv[b, row, column, 1], height)
+        places, values = uv[b, row], out[b, row]
+        for column in range(np.uint64(places.shape[0])):
+            x0, x1, fx, _ = _neighbours(places[column, 0], width)
+            y0, y1, fy, _ = _neighbours(places[column, 1], height)
+            upper, lower = image[b, y0], image[b, y1]
             w00, w01, w10, w11 = real((1 - fx) * (1 - fy)), real(fx * (1 - fy)), real((1 - fx) * fy), real(fx * fy)
-            for c in range(channels):
-                top = w00 * image[b, y0, x0, c] + w01 * image[b, y0, x1, c]
-                out[b, row, column, c] = top + (w10 * image[b, y1, x0, c] + w11 * image[b, y1, x1, c])
+            for c in range(np.uint64(channels)):
+                values[column, c] = w00 * upper[x0, c] + w01 * upper[x1, c] + (w10 * lower[x0, c] + w11 * lower[x1, c])
 
 
 def bilinear_sample_image_gradient(image, uv, gradient):
@@ -57,16 +58,18 @@ def _bilinear_sample_image_gradient(start, stop, uv, gradient, out):
     for b in range(start, stop):
         out[b] = 0
         for row in range(uv.shape[1]):
-            for column in range(uv.shape[2]):
-                x0, x1, fx, _ = _neighbours(uv[b, row, column, 0], width)
-                y0, y1, fy, _ = _neighbours(uv[b, row, column, 1], height)
+            places, values = uv[b, row], gradient[b, row]
+            for column in range(np.uint64(places.shape[0])):
+                x0, x1, fx, _ = _neighbours(places[column, 0], width)
+                y0, y1, fy, _ = _neighbours(places[column, 1], height)
+                upper, lower = out[b, y0], out[b, y1]
                 w00, w01, w10, w11 = real((1 - fx) * (1 - fy)), real(fx * (1 - fy)), real((1 - fx) * fy), real(fx * fy)
-                for c in range(channels):
-                    g = gradient[b, row, column, c]
-                    out[b, y0, x0, c] += w00 * g
-                    out[b, y0, x1, c] += w01 * g
-                    out[b, y1, x0, c] += w10 * g
-                    out[b, y1, x1, c] += w11 * g
+                for c in range(np.uint64(channels)):
+                    g = values[column, c]
+                    upper[x0, c] += w00 * g
+                    upper[x1, c] += w01 * g
+                    lower[x0, c] += w10 * g
+                    lower[x1, c] += w11 * g
 
 
 def bilinear_sample_uv_gradient(image, uv, gradient):
@@ -82,14 +85,17 @@ def _bilinear_sample_uv_gradient(start, stop, image, uv, gradient, out):
     height, width, channels = image.shape[1:]
     for block in range(start, stop):
         b, row = block // uv.shape[1], block % uv.shape[1]
-        for column in range(uv.shape[2]):
-            x0, x1, fx, inside_x = _neighbours(uv[b, row, column, 0], width)
-            y0, y1, fy, inside_y = _neighbours(uv[b, row, column, 1], height)
-            across = down = 0.0
-            for c in range(channels):
-                p00, p01, p10, p11 = image[b, y0, x0, c], image[b, y0, x1, c], image[b, y1, x0, c], image[b, y1, x1, c]
-                g = gradient[b, row, column, c]
-                across += g * ((p01 - p00) * (1 - fy) + (p11 - p10) * fy)
-                down += g * ((p10 - p00) * (1 - fx) + (p11 - p01) * fx)
-            out[b, row, column, 0] = across if inside_x else 0.0
-            out[b, row, column, 1] = down if inside_y else 0.0
+        places, values, slopes = uv[b, row], gradient[b, row], out[b, row]
+        for column in range(np.uint64(places.shape[0])):
+            x0, x1, fx, inside_x = _neighbours(places[column, 0], width)
+            y0, y1, fy, inside_y = _neighbours(places[column, 1], height)
+            upper, lower = image[b, y0], image[b, y1]
+            above = below = left = right = image.dtype.type(0)  # the slopes along the four sides of the square of pixels
+            for c in range(np.uint64(channels)):
+                g, p00, p01, p10, p11 = values[column, c], upper[x0, c], upper[x1, c], lower[x0, c], lower[x1, c]
+                above += g * (p01 - p00)
+                below += g * (p11 - p10)
+                left += g * (p10 - p00)
+                right += g * (p11 - p01)
+            slopes[column, 0] = above * (1 - fy) + below * fy if inside_x else 0.0
+            slopes[column, 1] = left * (1 - fx) + right * fx if inside_y else 0.0
