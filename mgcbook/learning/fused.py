@@ -4,7 +4,7 @@
 
 Only the results z of the convolutions are kept. Batch norm and ReLU never make a pass of their own: sums are taken while z is
 in the cache, and the next convolution computes relu(scale z + shift) as it reads z; the same backwards. Against one step per
-layer: a ResNet-50 step on 5 x 224 x 224 takes FUSED_RATIO of the time and 0.8 of the memory of PyTorch on the CPU.
+layer: a ResNet-50 step on 5 x 224 x 224 takes FUSED_RATIO
 """
 
 import numpy as np
@@ -27,7 +27,8 @@ class _Unit:
         """d: gradient behind the norm, with its sums. Returns (dx, sums of dx), (dweight, dgamma, dbeta)."""
         dgamma, dbeta, p, q, r = self.norm.gradient(sums)
         dx, dweight, sums = self.kernels.convolve_backward(
-            d, self.x, self.weight, self.stride, self.padding, norm=(self.z, p, q, r), before=self.before, onto=onto, need_x=need_x)
+            d, self.x, self.weight, self.stride, self.padding, norm=(self.z, p, q, r), before=self.before,
+            onto=onto, need_x=need_x)
         return (dx, sums), (dweight, dgamma, dbeta)
 
 
@@ -52,7 +53,7 @@ def _residual_block_twin(x, *arrays, strides, projected):
 
 @primitive(twin=_residual_block_twin, extras=True)
 def residual_block(x, *arrays, strides, projected):
-    """A residual block in training: convolutions with batch norm and ReLU between, plus a shortcut; (B, H, W, C) -> (B, H', W', O).
+    """A residual block in training: convolutions with batch norm, ReLU between, and a shortcut; (B, H, W, C) -> (B, H', W', O).
 
     Args:
         x: feature maps.
@@ -116,7 +117,7 @@ def stem(x, weight, gamma, beta, *, stride=2, padding=3):
 
 
 def folded_unit(x, weight, gamma, beta, running, *, stride, padding, skip=None, relu=True):
-    """Inference: norm(conv(x)) (+ skip), cut at 0, with the running (mean, variance), while the block is in the cache; no gradient."""
+    """Inference: norm(conv(x)) (+ skip), cut at 0, with the running (mean, variance); (B, H, W, C) -> (B, H', W', O). No gradient."""
     scale = (gamma / np.sqrt(running[1] + nn.EPSILON)).astype(x.dtype)
     shift = (beta - running[0] * scale).astype(x.dtype)
     return kernels_for(x).convolve(x, weight, stride, padding, after=(scale, shift, skip, relu))

@@ -40,8 +40,8 @@ def _check_conv(x, weight, padding):
     if x.ndim != 4 or weight.ndim != 4 or x.shape[3] != weight.shape[2]:
         raise ValueError(f"conv2d: expected x (B, H, W, C) and weight (kh, kw, C, O), got {x.shape} and {weight.shape}")
     if min(x.shape[1] - weight.shape[0], x.shape[2] - weight.shape[1]) + 2 * padding < 0:
-        raise ValueError(f"conv2d: a {weight.shape[0]} x {weight.shape[1]} window does not fit into {x.shape[1]} x {x.shape[2]} pixels "
-                         f"with padding {padding}")
+        raise ValueError(f"conv2d: a {weight.shape[0]} x {weight.shape[1]} window does not fit into {x.shape[1]} x {x.shape[2]} "
+                         f"pixels with padding {padding}")
 
 
 def _normalise_twin(x, weight, bias, *, epsilon=EPSILON):
@@ -146,5 +146,6 @@ def mean_pool(x):
 
 def linear(x, weight, bias):
     """x weight + bias; (B, I), (I, O), (O,) -> (B, O)."""
-    # A 1x1 convolution of pictures of one pixel. np.matmul would wake the threads of BLAS, which then spin beside ours for 25 ms.
-    return np.reshape(conv2d(np.reshape(x, (-1, 1, 1, x.shape[1])), np.reshape(weight, (1, 1, *weight.shape))), (-1, weight.shape[1])) + bias
+    # A 1x1 convolution of pictures of one pixel: np.matmul would wake the threads of BLAS, which then spin beside ours for 25 ms.
+    y = conv2d(np.reshape(x, (-1, 1, 1, x.shape[1])), np.reshape(weight, (1, 1, *weight.shape)))
+    return np.reshape(y, (-1, weight.shape[1])) + bias

@@ -1,4 +1,4 @@
-"""Adam, learning-rate schedules and gradient clipping, on dicts of arrays. Everything here is deterministic on the CPU, bit for bit."""
+"""Adam, learning-rate schedules and gradient clipping, on dicts of arrays; on the CPU deterministic bit for bit."""
 
 import math
 from typing import NamedTuple
@@ -18,21 +18,23 @@ class AdamState(NamedTuple):
 
 def init_adam(params):
     """The state before the first step: zeros."""
-    return AdamState(0, {name: np.zeros_like(p) for name, p in params.items()}, {name: np.zeros_like(p) for name, p in params.items()})
+    m, v = ({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2))
+    return AdamState(0, m, v)
 
 
 def adam(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
     """One step of Adam (Kingma and Ba 2015, Alg. 1); returns new params and new state.
 
-    m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p = p - rate m^ / (sqrt(v^) + epsilon), where m^ = m / (1 - beta1^t)
-    and v^ = v / (1 - beta2^t) undo the pull of the zeros that m and v began with.
+    m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p = p - rate m^ / (sqrt(v^) + epsilon)
+
+    where m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t) undo the pull of the zeros that m and v began with.
 
     Args:
         params, grads: dicts of arrays with the same names; a parameter without gradient is returned as it is.
         state: from `init_adam` or the last call.
         rate: learning rate (alpha).
-        donate: the arrays of params and state may be written over: saves half of the memory traffic of a step. The dicts that were
-            given are then worthless; go on with those that are returned.
+        donate: the arrays of params and state may be written over: saves half of the memory traffic of a step. The dicts that
+            were given are then worthless; go on with those that are returned.
     Raises:
         ValueError: if a gradient has no parameter, or another shape than its parameter.
     """
@@ -89,7 +91,7 @@ def step_schedule(step, *, rate, drops=(), factor=0.1, warmup=0):
 
 
 def cosine_schedule(step, *, rate, steps, last=0.0, warmup=0):
-    """Learning rate that falls from `rate` to `last` along half a cosine over `steps` steps, after a linear rise of `warmup` steps.
+    """Learning rate that falls from `rate` to `last` along half a cosine over `steps` steps, after a linear rise (`warmup`).
 
     Source: Loshchilov and Hutter 2017, without restarts.
 

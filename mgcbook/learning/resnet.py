@@ -8,7 +8,6 @@ The stride of a bottleneck sits on its 3x3 convolution (torchvision; "v1.5"). We
 
 import numpy as np
 
-from ..tape import Tensor
 from . import fused as fast
 from . import nn
 
@@ -23,9 +22,9 @@ DEPTHS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)
 def init_resnet(rng, depth=50, outputs=257, width=64, dtype=np.float32):
     """Random parameters and fresh running statistics: (params, state), dicts with torchvision's names.
 
-    Convolutions are drawn as in He et al. 2015 (variance 2 / (kh kw out), "fan out"), gammas are 1, betas 0, and the last layer is
-    0: training starts from the mean face in the middle of the picture. (Paper: silent; the published code draws it at random,
-    and first faces lie outside of the picture.)
+    Convolutions are drawn as in He et al. 2015 (variance 2 / (kh kw out), "fan out"), gammas are 1, betas 0, and the last layer
+    is 0. Paper: silent; the authors' code draws it at random; here 0, because then training starts from the mean face in the
+    middle of the picture, and random first faces may lie outside of it.
 
     Args:
         rng: numpy.random.Generator.
@@ -98,8 +97,12 @@ def resnet(params, images, state, *, train=False, fused=True):
         raise ValueError(f"images: expected (B, H, W, 3), got {tuple(images.shape)}")
     new_state = {}
     run = _Units(params, state, new_state, train)
-    block = _block_by_layers if not fused else _fused_block if train else _folded_block if run.no_gradient(images) else _block_by_layers
-    first = _stem_by_layers if not fused else _fused_stem if train else _folded_stem if run.no_gradient(images) else _stem_by_layers
+    if fused and train:
+        first, block = _fused_stem, _fused_block
+    elif fused and all(isinstance(array, np.ndarray) for array in (images, *params.values())):
+        first, block = _folded_stem, _folded_block  # nobody asks for a gradient
+    else:
+        first, block = _stem_by_layers, _block_by_layers
     x = first(run, _whitened(images, params["fc.bias"].dtype))
     for name, stride in _blocks(params):
         x = block(run, name, x, stride)
@@ -129,9 +132,6 @@ class _Units:
 
     def __init__(self, params, state, new_state, train):
         self.params, self.state, self.new_state, self.train = params, state, new_state, train
-
-    def no_gradient(self, images):
-        return all(isinstance(a, np.ndarray) for a in (images, *self.params.values()))
 
     def names(self, block):
         """(conv, norm) names in the main path, and of the shortcut or None."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .single import float32_only, plain
-from .threads import LANES, kernel, run_blocks
+from .threads import kernel, run_blocks
 
 __all__ = ["adam_step", "sum_of_squares"]
 

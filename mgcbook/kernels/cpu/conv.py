@@ -180,7 +180,7 @@ def convolve(x, weight, stride=1, padding=0, *, before=None, after=None, sums=Fa
         after: (scale, shift, skip, relu): return scale y + shift (+ skip unless None), cut at 0 if relu: inference.
         sums: also return the sums of y and of its squares per channel, (2, O) float64: training.
     """
-    x, (kh, kw, channels, out) = plain(x), weight.shape
+    x, (kh, kw, _, out) = plain(x), weight.shape
     height, width = (x.shape[1] + 2 * padding - kh) // stride + 1, (x.shape[2] + 2 * padding - kw) // stride + 1
     y = take((x.shape[0], height, width, out))
     vector = np.empty(out, np.float32)

@@ -143,7 +143,7 @@ def _add_relu(start, stop, z, scale, shift, skip, skip_scale, skip_shift, out, l
 
 @float32_only
 def add_relu(z, scale, shift, skip, skip_scale=None, skip_shift=None):
-    """End of a residual block: relu(scale z + shift + skip), the skip scaled and shifted too if given; (..., C) x 2 -> (..., C)."""
+    """End of a residual block: relu(scale z + shift + skip), the skip too if given; (..., C) x 2 -> (..., C)."""
     if skip_scale is None:
         skip_scale, skip_shift = np.ones_like(scale), np.zeros_like(scale)
     z, skip, out = plain(z), plain(skip), take(z.shape)
@@ -153,7 +153,8 @@ def add_relu(z, scale, shift, skip, skip_scale=None, skip_shift=None):
 
 @kernel
 def _add_relu_backward(start, stop, g, out, z, skip, with_skip, d, sums, lanes):
-    flat_g, flat_out, flat_z, flat_skip, flat, n = g.reshape(-1), out.reshape(-1), z.reshape(-1), skip.reshape(-1), d.reshape(-1), U(g.shape[1])
+    flat_g, flat_out, flat_z, flat_skip = g.reshape(-1), out.reshape(-1), z.reshape(-1), skip.reshape(-1)
+    flat, n = d.reshape(-1), U(g.shape[1])
     run = np.zeros((3, g.shape[1]), np.float32)
     plain, first, second = run
     for lane in range(start, stop):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .memory import take
-from .norm import finish, MASK, NOTHING
+from .norm import MASK, NOTHING, finish
 from .single import float32_only, plain
 from .threads import LANES, U, kernel, run_blocks
 
@@ -70,15 +70,17 @@ def max_pool(x, size=3, stride=2, padding=1, *, before=None):
     A tap says which place of the window was the (first) largest, row by row; it is all that the gradient needs.
     """
     x = plain(x)
-    shape = (x.shape[0], (x.shape[1] + 2 * padding - size) // stride + 1, (x.shape[2] + 2 * padding - size) // stride + 1, x.shape[3])
+    height, width = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:3])
+    shape = (x.shape[0], height, width, x.shape[3])
     out, taps = take(shape), take(shape, np.uint8)
-    run_blocks(_max_pool, shape[0] * shape[1], x, *_vectors(before, x.shape[3]), before is not None, size, stride, padding, out, taps)
+    run_blocks(_max_pool, shape[0] * height, x, *_vectors(before, x.shape[3]), before is not None, size, stride, padding,
+               out, taps)
     return out, taps
 
 
 @float32_only
 def max_pool_backward(g, taps, x, size=3, stride=2, padding=1, *, before=None):
-    """Gradient of max_pool (with `before`: of scale x + shift) and its sums (sum dx, sum dx x) per channel; (B, H, W, C), (2, C)."""
+    """Gradient of max_pool (with `before`: of scale x + shift), and its sums (sum dx, sum dx x); (B, H, W, C), (2, C)."""
     dx, sums = take(x.shape), np.zeros((LANES, 2, x.shape[3]))
     run_blocks(_max_pool_backward, LANES, plain(g), taps, plain(x), *_vectors(before, x.shape[3]), before is not None,
                size, stride, padding, dx, sums, LANES)

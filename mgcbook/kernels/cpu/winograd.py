@@ -17,7 +17,7 @@ from . import blas
 from .blas import address, sgemm
 from .memory import take
 from .norm import finish
-from .threads import LANES, helper, kernel, run_blocks
+from .threads import LANES, U, helper, kernel, run_blocks
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
 _TILES = 112  # 2x2 tiles in a block: the 16 planes of 256 channels then fill about 2 MiB; flat optimum
@@ -30,27 +30,39 @@ def winograd_pays(shape, stride, padding, height, width):
 
 
 @helper
-def _plus(out, a, b):
-    for c in range(len(out)):
-        out[c] = a[c] + b[c]
+def _plus(out, to, x, a, b, n):
+    for c in range(n):  # one result in each loop: LLVM then needs few checks for overlaps, and makes vector code
+        out[to + c] = x[a + c] + x[b + c]
 
 
 @helper
-def _minus(out, a, b):
-    for c in range(len(out)):
-        out[c] = a[c] - b[c]
+def _minus(out, to, x, a, b, n):
+    for c in range(n):
+        out[to + c] = x[a + c] - x[b + c]
 
 
 @helper
-def _plus_plus(out, a, b, d):
-    for c in range(len(out)):
-        out[c] = a[c] + b[c] + d[c]
+def _plus_plus(out, to, x, a, b, d, n):
+    for c in range(n):
+        out[to + c] = x[a + c] + x[b + c] + x[d + c]
 
 
 @helper
-def _minus_minus(out, a, b, d):
-    for c in range(len(out)):
-        out[c] = a[c] - b[c] - d[c]
+def _minus_minus(out, to, x, a, b, d, n):
+    for c in range(n):
+        out[to + c] = x[a + c] - x[b + c] - x[d + c]
+
+
+@helper
+def _copy(out, to, x, a, n):
+    for c in range(n):
+        out[to + c] = x[a + c]
+
+
+@helper
+def _fill(out, to, value, n):
+    for c in range(n):
+        out[to + c] = value
 
 
 @kernel
@@ -63,28 +75,33 @@ def _weight_planes(start, stop, weight, planes):
             top, middle, low = weight[0, b, i], weight[1, b, i], weight[2, b, i]
             for o in range(out):
                 outer = top[o] + low[o]
-                t[0, b, o], t[1, b, o], t[2, b, o], t[3, b, o] = top[o], HALF * (outer + middle[o]), HALF * (outer - middle[o]), low[o]
+                t[0, b, o], t[3, b, o] = top[o], low[o]
+                t[1, b, o], t[2, b, o] = HALF * (outer + middle[o]), HALF * (outer - middle[o])
         for a in range(4):
             for o in range(out):
                 outer, inner = t[a, 0, o] + t[a, 2, o], t[a, 1, o]
-                planes[4 * a, i, o], planes[4 * a + 1, i, o] = t[a, 0, o], HALF * (outer + inner)
-                planes[4 * a + 2, i, o], planes[4 * a + 3, i, o] = HALF * (outer - inner), t[a, 2, o]
+                planes[4 * a, i, o], planes[4 * a + 3, i, o] = t[a, 0, o], t[a, 2, o]
+                planes[4 * a + 1, i, o], planes[4 * a + 2, i, o] = HALF * (outer + inner), HALF * (outer - inner)
 
 
 @kernel
 def _weight_gradient(start, stop, partial, dweight):
     """dweight (3, 3, I, O) = G^T (sum over lanes of partial (lanes, 16, I, O)) G: the transpose of _weight_planes."""
-    lanes, _, _, out = partial.shape
-    s, t = np.empty((16, out), np.float32), np.empty((3, 4, out), np.float32)
+    lanes, _, channels, out = partial.shape
+    n, step, flat = U(out), U(channels * out), partial.reshape(-1)
+    s, t = np.empty(16 * out, np.float32), np.empty((3, 4, out), np.float32)
     for i in range(start, stop):
-        for k in range(16):
-            s[k] = partial[0, k, i]
-            for lane in range(1, lanes):
-                _plus(s[k], s[k], partial[lane, k, i])
+        for k in range(U(16)):
+            _copy(s, k * n, flat, k * step + U(i) * n, n)
+            for lane in range(U(1), U(lanes)):
+                at = (lane * U(16) + k) * step + U(i) * n
+                for c in range(n):
+                    s[k * n + c] += flat[at + c]
         for b in range(4):
+            s0, s1, s2, s3 = s[b * out :], s[(4 + b) * out :], s[(8 + b) * out :], s[(12 + b) * out :]
             for o in range(out):
-                p, q = HALF * s[4 + b, o], HALF * s[8 + b, o]
-                t[0, b, o], t[1, b, o], t[2, b, o] = s[b, o] + p + q, p - q, p + q + s[12 + b, o]
+                p, q = HALF * s1[o], HALF * s2[o]
+                t[0, b, o], t[1, b, o], t[2, b, o] = s0[o] + p + q, p - q, p + q + s3[o]
         for a in range(3):
             for o in range(out):
                 p, q = HALF * t[a, 1, o], HALF * t[a, 2, o]
@@ -94,84 +111,97 @@ def _weight_gradient(start, stop, partial, dweight):
 
 
 @helper
-def _input_planes(x, scale, shift, norm, image, tile_row, tiles, rows, mixed, planes, place):
-    """planes[k, place + j] = one of 16 mixtures of the 4x4 tile j of a row of tiles; act(x) = relu(scale x + shift) on the way."""
-    H, W, C = x.shape[1:]
-    run = (2 * tiles + 2) * C
+def _input_planes(x, scale, shift, norm, image, tile_row, tiles, rows, mixed, planes, step, place):
+    """planes[k, place + j] = one of 16 mixtures of the 4x4 tile j of a row of tiles; act(x) on the way.
+
+    All arrays are flat: rows and mixed hold four lines of 2 tiles + 2 pixels, planes 16 times `step` numbers.
+    """
+    _, H, W, C = x.shape
+    n, line, inside, source = U(C), U((2 * tiles + 2) * C), U(W * C), x.reshape(-1)
     for a in range(4):
-        h, row = 2 * tile_row - 1 + a, rows[a]
+        h, to = 2 * tile_row - 1 + a, U(a) * line
         if h < 0 or h >= H:
-            row[:run] = ZERO
+            _fill(rows, to, ZERO, line)
             continue
-        row[:C] = ZERO
-        row[(W + 1) * C : run] = ZERO
-        for w in range(W):
-            source, out = x[image, h, w], row[(w + 1) * C : (w + 2) * C]
-            if norm:
-                for c in range(C):
-                    v = scale[c] * source[c] + shift[c]
-                    out[c] = ZERO if v < ZERO else v
-            else:
-                for c in range(C):
-                    out[c] = source[c]
-    _minus(mixed[0, :run], rows[0, :run], rows[2, :run])
-    _plus(mixed[1, :run], rows[1, :run], rows[2, :run])
-    _minus(mixed[2, :run], rows[2, :run], rows[1, :run])
-    _minus(mixed[3, :run], rows[1, :run], rows[3, :run])
-    for a in range(4):
-        for j in range(tiles):
-            at = 2 * j * C
-            x0, x1 = mixed[a, at : at + C], mixed[a, at + C : at + 2 * C]
-            x2, x3 = mixed[a, at + 2 * C : at + 3 * C], mixed[a, at + 3 * C : at + 4 * C]
-            _minus(planes[4 * a, place + j], x0, x2)
-            _plus(planes[4 * a + 1, place + j], x1, x2)
-            _minus(planes[4 * a + 2, place + j], x2, x1)
-            _minus(planes[4 * a + 3, place + j], x1, x3)
+        _fill(rows, to, ZERO, n)
+        _fill(rows, to + n + inside, ZERO, line - n - inside)
+        at = U((image * H + h) * W * C)
+        if not norm:
+            _copy(rows, to + n, source, at, inside)
+            continue
+        for w in range(U(W)):
+            for c in range(n):
+                v = scale[c] * source[at + w * n + c] + shift[c]
+                rows[to + n + w * n + c] = ZERO if v < ZERO else v
+    l0, l1, l2, l3 = U(0), line, line * U(2), line * U(3)
+    _minus(mixed, l0, rows, l0, l2, line)
+    _plus(mixed, l1, rows, l1, l2, line)
+    _minus(mixed, l2, rows, l2, l1, line)
+    _minus(mixed, l3, rows, l1, l3, line)
+    for a in range(U(4)):
+        for j in range(U(tiles)):
+            x0, to = a * line + j * U(2) * n, a * U(4) * step + (U(place) + j) * n
+            x1, x2, x3 = x0 + n, x0 + n + n, x0 + n + n + n
+            _minus(planes, to, mixed, x0, x2, n)
+            _plus(planes, to + step, mixed, x1, x2, n)
+            _minus(planes, to + step + step, mixed, x2, x1, n)
+            _minus(planes, to + step + step + step, mixed, x1, x3, n)
 
 
 @helper
-def _output_tile(planes, place, mixed, y, image, h, w):
-    """The four outputs of a tile from its 16 products."""
-    for b in range(4):
-        _plus_plus(mixed[b], planes[b, place], planes[4 + b, place], planes[8 + b, place])
-        _minus_minus(mixed[4 + b], planes[4 + b, place], planes[8 + b, place], planes[12 + b, place])
-    wide, high = w + 1 < y.shape[2], h + 1 < y.shape[1]
-    _plus_plus(y[image, h, w], mixed[0], mixed[1], mixed[2])
-    if wide:
-        _minus_minus(y[image, h, w + 1], mixed[1], mixed[2], mixed[3])
-    if high:
-        _plus_plus(y[image, h + 1, w], mixed[4], mixed[5], mixed[6])
-    if wide and high:
-        _minus_minus(y[image, h + 1, w + 1], mixed[5], mixed[6], mixed[7])
+def _output_tile(planes, step, place, mixed, y, image, h, w):
+    """The four outputs of a tile from its 16 products; mixed is flat, 8 times O numbers."""
+    _, H, W, out = y.shape
+    n, flat = U(out), y.reshape(-1)
+    for b in range(U(4)):
+        p0 = b * step + U(place) * n
+        p1, p2, p3 = p0 + U(4) * step, p0 + U(8) * step, p0 + U(12) * step
+        _plus_plus(mixed, b * n, planes, p0, p1, p2, n)
+        _minus_minus(mixed, (b + U(4)) * n, planes, p1, p2, p3, n)
+    for a in range(2):
+        if h + a < H:
+            to, m0 = U(((image * H + h + a) * W + w) * out), U(4 * a) * n
+            _plus_plus(flat, to, mixed, m0, m0 + n, m0 + n + n, n)
+            if w + 1 < W:
+                _minus_minus(flat, to + n, mixed, m0 + n, m0 + n + n, m0 + n + n + n, n)
 
 
 @helper
-def _gradient_tile(dz, image, h, w, zeros, mixed, planes, place):
-    """The transpose of _output_tile: 16 mixtures of the four gradients of a tile."""
-    wide, high = w + 1 < dz.shape[2], h + 1 < dz.shape[1]
-    for b in range(2):
-        top = dz[image, h, w + b] if wide or b == 0 else zeros
-        low = dz[image, h + 1, w + b] if high and (wide or b == 0) else zeros
-        for c in range(len(zeros)):
-            mixed[4 * b, c], mixed[4 * b + 1, c], mixed[4 * b + 2, c], mixed[4 * b + 3, c] = top[c], top[c] + low[c], top[c] - low[c], -low[c]
-    for a in range(4):
-        u, v = mixed[a], mixed[4 + a]
-        planes[4 * a, place] = u
-        _plus(planes[4 * a + 1, place], u, v)
-        _minus(planes[4 * a + 2, place], u, v)
-        _minus(planes[4 * a + 3, place], zeros, v)
+def _gradient_tile(dz, image, h, w, tile, mixed, planes, step, place):
+    """The transpose of _output_tile: 16 mixtures of the four gradients of a tile; tile (4 O) and mixed (8 O) are flat."""
+    _, H, W, out = dz.shape
+    n, flat = U(out), dz.reshape(-1)
+    for k in range(4):
+        i, j = h + k // 2, w + k % 2
+        if i < H and j < W:
+            _copy(tile, U(k) * n, flat, U(((image * H + i) * W + j) * out), n)
+        else:
+            _fill(tile, U(k) * n, ZERO, n)
+    for b in range(U(2)):
+        top, low, to = b * n, (b + U(2)) * n, b * U(4) * n
+        _copy(mixed, to, tile, top, n)
+        _plus(mixed, to + n, tile, top, low, n)
+        _minus(mixed, to + n + n, tile, top, low, n)
+        for c in range(n):
+            mixed[to + n + n + n + c] = -tile[low + c]
+    for a in range(U(4)):
+        u, v, to = a * n, (a + U(4)) * n, a * U(4) * step + U(place) * n
+        _copy(planes, to, mixed, u, n)
+        _plus(planes, to + step, mixed, u, v, n)
+        _minus(planes, to + step + step, mixed, u, v, n)
+        for c in range(n):
+            planes[to + step + step + step + c] = -mixed[v + c]
 
 
 @kernel
 def _winograd_rows(start, stop, x, scale, shift, norm, weights, y, mode, add, end_scale, end_shift, other, sums,
                    sources, products, rows):
     batch, H, W, C = x.shape
-    out = y.shape[3]
+    out, (lanes, _, tiles, _) = y.shape[3], sources.shape
     down, across = (H + 1) // 2, (W + 1) // 2
     total = batch * down
     blocks = (total + rows - 1) // rows
-    lanes, line = len(sources), (2 * across + 2) * C
-    lines, mixed, last = np.empty((4, line), np.float32), np.empty((4, line), np.float32), np.empty((8, out), np.float32)
+    lines, last = np.empty((2, 4 * (2 * across + 2) * C), np.float32), np.empty(8 * out, np.float32)
     y2, other2 = y.reshape(-1, out), other.reshape(-1, out)
     run = np.zeros((2, out), np.float32)
     for lane in range(start, stop):
@@ -179,13 +209,15 @@ def _winograd_rows(start, stop, x, scale, shift, norm, weights, y, mode, add, en
         for block in range(blocks * lane // lanes, blocks * (lane + 1) // lanes):
             first, end = block * rows, min(total, (block + 1) * rows)
             for g in range(first, end):
-                _input_planes(x, scale, shift, norm, g // down, g % down, across, lines, mixed, source, (g - first) * across)
+                _input_planes(x, scale, shift, norm, g // down, g % down, across, lines[0], lines[1], source.reshape(-1),
+                              U(tiles * C), (g - first) * across)
             for k in range(16):
-                sgemm(False, False, (end - first) * across, out, C, address(source[k]), C, address(weights[k]), out, 0.0, address(product[k]), out)
+                sgemm(False, False, (end - first) * across, out, C, address(source[k]), C, address(weights[k]), out, 0.0,
+                      address(product[k]), out)
             for g in range(first, end):
                 image, h = g // down, 2 * (g % down)
                 for j in range(across):
-                    _output_tile(product, (g - first) * across + j, last, y, image, h, 2 * j)
+                    _output_tile(product.reshape(-1), U(tiles * out), (g - first) * across + j, last, y, image, h, 2 * j)
                 finish(mode, add, y2, (image * H + h) * W, (image * H + min(H, h + 2)) * W, 0, out,
                        end_scale, end_shift, other2, sums[lane], run)
 
@@ -193,25 +225,25 @@ def _winograd_rows(start, stop, x, scale, shift, norm, weights, y, mode, add, en
 @kernel
 def _winograd_weight_rows(start, stop, dz, x, scale, shift, norm, partial, sources, gradients, rows):
     batch, H, W, C = x.shape
-    out = dz.shape[3]
+    out, lanes, tiles = dz.shape[3], len(partial), sources.shape[2]
     down, across = (H + 1) // 2, (W + 1) // 2
     total = batch * down
     blocks = (total + rows - 1) // rows
-    lanes, line = len(sources), (2 * across + 2) * C
-    lines, mixed, last = np.empty((4, line), np.float32), np.empty((4, line), np.float32), np.empty((8, out), np.float32)
-    zeros = np.zeros(out, np.float32)
+    lines = np.empty((2, 4 * (2 * across + 2) * C), np.float32)
+    tile, mixed = np.empty(4 * out, np.float32), np.empty(8 * out, np.float32)
     for lane in range(start, stop):
         source, gradient = sources[lane], gradients[lane]
-        begin, finish_ = blocks * lane // lanes, blocks * (lane + 1) // lanes
-        if begin == finish_:
+        begin, behind = blocks * lane // lanes, blocks * (lane + 1) // lanes
+        if begin == behind:
             partial[lane] = ZERO
-        for block in range(begin, finish_):
+        for block in range(begin, behind):
             first, end = block * rows, min(total, (block + 1) * rows)
             for g in range(first, end):
-                image, tile_row, place = g // down, g % down, (g - first) * across
-                _input_planes(x, scale, shift, norm, image, tile_row, across, lines, mixed, source, place)
+                image, row, place = g // down, g % down, (g - first) * across
+                _input_planes(x, scale, shift, norm, image, row, across, lines[0], lines[1], source.reshape(-1), U(tiles * C),
+                              place)
                 for j in range(across):
-                    _gradient_tile(dz, image, 2 * tile_row, 2 * j, zeros, last, gradient, place + j)
+                    _gradient_tile(dz, image, 2 * row, 2 * j, tile, mixed, gradient.reshape(-1), U(tiles * out), place + j)
             for k in range(16):
                 sgemm(True, False, C, out, (end - first) * across, address(source[k]), C, address(gradient[k]), out,
                       0.0 if block == begin else 1.0, address(partial[lane, k]), out)

@@ -20,7 +20,7 @@ def norm_gradient(d, z, p, q, r):
 
 
 def add_relu(z, scale, shift, skip, skip_scale=None, skip_shift=None):
-    """End of a residual block: relu(scale z + shift + skip), the skip scaled and shifted too if given; (..., C) x 2 -> (..., C)."""
+    """End of a residual block: relu(scale z + shift + skip), the skip too if given; (..., C) x 2 -> (..., C)."""
     skip = skip if skip_scale is None else skip_scale * skip + skip_shift
     return np.maximum(scale * z + shift + skip, 0)
 

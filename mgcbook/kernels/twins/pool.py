@@ -24,7 +24,7 @@ def max_pool(x, size=3, stride=2, padding=1, *, before=None):
 
 
 def max_pool_backward(g, taps, x, size=3, stride=2, padding=1, *, before=None):
-    """Gradient of max_pool (with `before`: of scale x + shift) and its sums (sum dx, sum dx x) per channel; (B, H, W, C), (2, C)."""
+    """Gradient of max_pool (with `before`: of scale x + shift), and its sums (sum dx, sum dx x); (B, H, W, C), (2, C)."""
     batch, H, W, C = x.shape
     height, width = g.shape[1:3]
     padded = np.zeros((batch, H + 2 * padding, W + 2 * padding, C), g.dtype)
