@@ -2,16 +2,22 @@
 
 import signal
 import sys
+import threading
 
 
 class Interrupt:
-    """`with Interrupt() as interrupt:` - `interrupt.name` is "" until SIGINT or SIGTERM comes; a second one ends at once."""
+    """`with Interrupt() as interrupt:` - `interrupt.name` is "" until SIGINT or SIGTERM comes; a second one ends at once.
+
+    Only the main thread can listen; in another one nothing happens.
+    """
 
     name = ""
     number = 0
 
     def __enter__(self):
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        is_main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
     def _note(self, number, _frame):
