@@ -11,6 +11,7 @@ truth, exact for every view: rotation (N, 3) and translation (N, 3), the offsets
 views unless the flag is 0: identity, expression, albedo (the generator's coefficients), light (3, 9), vertices (V, 3).
 """
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -51,7 +52,10 @@ class SyntheticFaces:
 
     def describe(self):
         """What a data set on disk notes about its source; -> dict for JSON."""
-        return {"kind": "synthetic", "model": self.model.name, "config": asdict(self.config)}
+        model = self.model
+        known = (model.mean, model.identity_deviation, model.expression_deviation, model.albedo_deviation, model.albedo_mean)
+        print_of = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in known)).hexdigest()[:16]
+        return {"kind": "synthetic", "model": model.name, "fingerprint": print_of, "config": asdict(self.config)}
 
     def batch(self, indices):
         """Several items stacked along a new first axis; `flag` becomes flags (B,) int64."""

@@ -8,6 +8,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tyro.conf import Positional
@@ -128,9 +129,10 @@ def _faces(faces, count, decoder):
 
     if faces is None:
         faces = held_out(size=decoder.camera.width)
-    if count is None:
-        count = len(faces) if hasattr(faces, "__len__") else HELD_OUT_COUNT
-    return faces, count
+    there = len(faces) if hasattr(faces, "__len__") else None
+    if count is not None and (count < 1 or (there is not None and count > there)):
+        raise UsageError(f"count: expected 1 to {there or 2**32}, got {count}")
+    return faces, count or there or HELD_OUT_COUNT
 
 
 def _check(items, decoder):
@@ -186,10 +188,10 @@ class EvaluateOptions:
 
     weights: Positional[Path]
     """Folder of a training run, or one of its checkpoints."""
-    protocol: str = "synthetic"
-    """What to measure against: synthetic, the held-out synthetic faces."""
-    count: int = 100
-    """How many faces."""
+    protocol: Literal["synthetic"] = "synthetic"
+    """What to measure against: the held-out synthetic faces."""
+    count: int | None = None
+    """How many faces; all of a data set or 100 of the protocol's own if not given."""
     data: Path | None = None
     """A data set with truth to use instead of the protocol's own faces."""
     out: Path | None = None
@@ -211,9 +213,13 @@ def run(options: EvaluateOptions):
 
         faces = FaceDataset(options.data)
     predict = lambda images: learner.coefficients(state.params, state.batch_norm, images[:, None], train=False)[0][:, 0]
-    with tqdm(total=options.count, unit="face") as bar:
-        result = evaluate(predict, options.protocol, decoder=learner.decoder, faces=faces, count=options.count,
-                          progress=lambda done, _: bar.update(done - bar.n))  # fmt: skip
+    with tqdm(unit="face") as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = evaluate(predict, options.protocol, decoder=learner.decoder, faces=faces, count=options.count, progress=progress)
     path = options.out or folder / f"evaluation-{options.protocol}.json"
     result.save(path)
     print(result.table())
@@ -225,6 +231,8 @@ def _trained(path):
     from mgcbook.programs import checkpoint
     from mgcbook.programs.train import CHECKPOINTS
 
+    if not path.exists():
+        raise DataError(f"{path}: not found; expected the folder of a training run, or one of its checkpoints")
     if not path.is_dir():
         state, config = checkpoint.load(path)
         return state, config, path.parent

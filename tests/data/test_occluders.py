@@ -69,6 +69,7 @@ def test_the_head_stays_behind_the_face(rng, generator, parts):
         active = np.repeat([name in ("skull", "neck", "ear_left", "ear_right") for name in parts.sizes],
                            [faces for _, faces in parts.sizes.values()])  # fmt: skip
         front = rasterize(transform(*pose, face[None].astype(float)), generator.triangles, camera).depth
-        behind = rasterize(transform(*pose, made.vertices[None].astype(float)), parts.triangles, camera, active=active[None]).depth
+        points = transform(*pose, made.vertices[None].astype(float))
+        behind = rasterize(points, parts.triangles, camera, active=active[None]).depth
         hidden.append(((behind > 0) & (behind < front))[front > 0].mean())
     assert np.max(hidden) < 0.05 and np.mean(hidden) < 0.015

@@ -203,6 +203,15 @@ def test_the_generator_holds_more_than_the_model(generator, faces, batch):
     assert 0.2 < np.sqrt((left.reshape(4, -1, 3) ** 2).sum(-1)).mean() < 3  # mm
 
 
+def test_a_source_says_what_it_is(generator, faces):
+    from mgcbook.data import builtin
+
+    other = SyntheticFaces(TRIPLES, builtin.load("light")).describe()
+    assert faces.describe() == SyntheticFaces(TRIPLES, generator).describe()
+    assert other["fingerprint"] != faces.describe()["fingerprint"]
+    assert other["config"]["seed"] == TRIPLES.seed
+
+
 @pytest.mark.parametrize("setting", [{"size": 8}, {"seed": -1}, {"views": 0}, {"gap_degrees": (30, 10)}, {"max_yaw_degrees": 95}])
 def test_impossible_settings(setting):
     with pytest.raises(UsageError, match=next(iter(setting))):

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from mgcbook.data import builtin
+from mgcbook.data.dataset import FaceDataset
+from mgcbook.data.dataset_writer import write_dataset
 from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
-from mgcbook.programs.evaluate import METRICS, evaluate
+from mgcbook.programs.evaluate import METRICS, EvaluateOptions, evaluate, run
 
 COUNT = 3
 
@@ -130,5 +132,22 @@ def test_what_cannot_be_evaluated(faces, decoder, model):
         evaluate(zeros, decoder=decoder, faces=SyntheticFaces(faces.config, model, truth=False), count=1)
     with pytest.raises(DataError, match="not finite"):
         evaluate(lambda images: np.nan * zeros(images), decoder=decoder, faces=faces, count=1)
+    with pytest.raises(UsageError, match="count"):
+        evaluate(zeros, decoder=decoder, faces=faces, count=0)
     with pytest.raises(ValueError, match="coefficients"):
         evaluate(lambda images: zeros(images)[:, :-1], decoder=decoder, faces=faces, count=1)
+
+
+def test_a_data_set_can_be_evaluated(faces, decoder, tmp_path):
+    write_dataset(tmp_path, faces, 2)
+    stored = evaluate(lambda images: decoder.zeros(len(images)), decoder=decoder, faces=FaceDataset(tmp_path))
+    direct = evaluate(lambda images: decoder.zeros(len(images)), decoder=decoder, faces=faces, count=2)
+    assert stored.rows == direct.rows and stored.faces == direct.faces
+    with pytest.raises(UsageError, match="1 to 2"):
+        evaluate(lambda images: decoder.zeros(len(images)), decoder=decoder, faces=FaceDataset(tmp_path), count=3)
+
+
+@pytest.mark.parametrize("name, says", [("nowhere", "not found"), (".", "no checkpoint there")])
+def test_weights_that_are_not_there(tmp_path, name, says):
+    with pytest.raises(DataError, match=says):
+        run(EvaluateOptions(tmp_path / name))
