@@ -60,6 +60,15 @@ def test_rasterize_is_its_twin_near_the_plane(rng):
         assert_array_equal(ours, theirs)
 
 
+def test_slivers_are_drawn_by_neither():
+    """Twice the areas are 6.4e-7 and 6.4e-9 square pixels, on the centres of row 10; the limit is 1e-8."""
+    for height, drawn in ((1e-9, True), (1e-11, False)):
+        points = np.array([[[-0.1, 0.25 / 40 - height, 1.0], [0.1, 0.25 / 40 - height, 1.0], [0.0, 0.25 / 40 + height, 1.0]]])
+        for kernels in (cpu, twins):
+            triangle, _, _ = kernels.rasterize(points, np.array([[0, 1, 2]], dtype=np.int32), *LENS, HEIGHT, WIDTH, near=0.1)
+            assert (triangle >= 0).any() == drawn, kernels.__name__
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shared", [False, True])
 def test_interpolation_and_gradients_are_their_twins(rng, dtype, shared):
@@ -81,8 +90,9 @@ def test_interpolation_and_gradients_are_their_twins(rng, dtype, shared):
 
 
 def test_covisible_triangles_are_their_twin(rng):
-    points, triangles = soup(rng)
-    target, source = (twins.rasterize(points + shift, triangles, *LENS, HEIGHT, WIDTH)[0] for shift in (0.0, [0.5, 0.0, 0.0]))
+    points, triangles = mesh(rng)
+    shifts = np.zeros(3, np.float32), np.array([1.3, 0.4, 0.0], np.float32)  # half of the sheet leaves the picture
+    target, source = (twins.rasterize(points + shift, triangles, *LENS, HEIGHT, WIDTH)[0] for shift in shifts)
     fast = cpu.covisible_triangles(target, source, triangles, points.shape[1])
     slow = twins.covisible_triangles(target, source, triangles, points.shape[1])
     assert 0 < slow.mean() < 1
