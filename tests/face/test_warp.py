@@ -14,7 +14,7 @@ from mgcbook.face.camera import (
     rotation_from_euler,
     transform,
 )
-from mgcbook.face.covisible import covisible_map
+from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.render import render
 from mgcbook.face.warp import correspond, warp
 from mgcbook.tape import check_gradients, value_and_grad
@@ -33,8 +33,9 @@ def two_views(yaws=(-0.1, 0.3)):
         pose = camera_from_model(np.array([[0.05, yaw, 0.02]]), np.array([[1.0, -2.0, 30 * yaw]]), main)
         points = transform(*pose, model.mean[None].astype(np.float64))
         views.append((render(points, model.triangles, model.albedo_mean[None].astype(np.float64), CAMERA), pose, points))
-    (target, _, points), (source, _, _) = views
-    covisible = covisible_map(target.fragments, source.fragments, points, model.triangles, CAMERA)
+    (target, _, points), (source, _, others) = views
+    seen = [seen_vertices(vertices, model.triangles, CAMERA) for vertices in (points, others)]
+    covisible = covisible_map(*seen, points, model.triangles, CAMERA)
     return target, source, views[0][1], views[1][1], covisible
 
 

@@ -14,7 +14,7 @@ from ..twins.raster import LARGEST, MARGIN, SLIVER
 from .memory import take
 from .threads import get_threads, kernel, run_blocks
 
-__all__ = ["covisible_triangles", "rasterize"]
+__all__ = ["rasterize", "seen_vertices"]
 
 UNPLACED = -(1 << 30)
 """First column of a vertex whose image is not a place: nearer than `near`, too large, NaN."""
@@ -27,7 +27,7 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     """The nearest triangle of every pixel, as its twin; (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W)."""
     batch, vertex_count = points.shape[:2]
     points, triangles = np.ascontiguousarray(points), np.ascontiguousarray(triangles, dtype=np.int32)
-    active = np.zeros((0, 0), dtype=bool) if active is None else np.ascontiguousarray(active)
+    active = np.zeros((0, 0), dtype=bool) if active is None else np.ascontiguousarray(active, dtype=bool)
     box = take((batch, vertex_count, 4), np.int32)
     run_blocks(_place, batch, points, float(focal), float(center[0]), float(center[1]), float(near), box)
 
@@ -148,24 +148,20 @@ def _clipped_box(x, y, z, lens):
     return int(np.ceil(left)), int(np.floor(right)), int(np.ceil(above)), int(np.floor(below))
 
 
-def covisible_triangles(target, source, triangles, vertex_count):
-    """Triangles with a vertex that is seen in both views; triangle numbers (B, H, W) x 2, (F, 3) -> (B, F) bool. See the twin."""
-    target, source, triangles = (np.ascontiguousarray(array, dtype=np.int32) for array in (target, source, triangles))
-    out = np.empty((len(target), len(triangles)), dtype=bool)
-    run_blocks(_covisible_triangles, len(target), target, source, triangles, vertex_count, out)
+def seen_vertices(triangle, triangles, vertex_count):
+    """Corners of the triangles that the pixels see; triangle numbers (B, H, W), (F, 3) -> (B, V) bool. See the twin."""
+    triangle, triangles = (np.ascontiguousarray(array, dtype=np.int32) for array in (triangle, triangles))
+    out = np.zeros((len(triangle), vertex_count), dtype=bool)
+    run_blocks(_seen_vertices, len(triangle), triangle, triangles, out)
     return out
 
 
 @kernel(exact=True)
-def _covisible_triangles(start, stop, target, source, triangles, vertex_count, out):
+def _seen_vertices(start, stop, triangle, triangles, out):
     for b in range(start, stop):
-        views = np.zeros(vertex_count, dtype=np.uint8)  # bit 0: seen in the target, bit 1: in the source
-        for view, numbers in ((1, target[b]), (2, source[b])):
-            for row in range(numbers.shape[0]):
-                for column in range(numbers.shape[1]):
-                    t = numbers[row, column]
-                    if 0 <= t < triangles.shape[0]:
-                        for corner in range(3):
-                            views[triangles[t, corner]] |= view
-        for t in range(triangles.shape[0]):
-            out[b, t] = views[triangles[t, 0]] == 3 or views[triangles[t, 1]] == 3 or views[triangles[t, 2]] == 3
+        for row in range(triangle.shape[1]):
+            for column in range(triangle.shape[2]):
+                t = triangle[b, row, column]
+                if 0 <= t < triangles.shape[0]:
+                    for corner in range(3):
+                        out[b, triangles[t, corner]] = True

@@ -12,7 +12,7 @@ with a common edge find the same area for it with opposite signs, to the last bi
 
 import numpy as np
 
-__all__ = ["covisible_triangles", "rasterize"]
+__all__ = ["rasterize", "seen_vertices"]
 
 LARGEST = 1e15
 """Triangles with a coordinate beyond this (mm), infinite or NaN are not drawn."""
@@ -104,12 +104,9 @@ def _cross_rays(corners, row, column, focal, center, near, cull):
     return inside, weights, depth
 
 
-def covisible_triangles(target, source, triangles, vertex_count):
-    """Triangles with a vertex that is seen in both views; triangle numbers (B, H, W) x 2, (F, 3) -> (B, F) bool."""
-    out = np.zeros((len(target), len(triangles)), dtype=bool)
-    for b, views in enumerate(zip(target, source, strict=True)):
-        seen = np.zeros((2, vertex_count), dtype=bool)
-        for view, numbers in enumerate(views):
-            seen[view, triangles[numbers[(numbers >= 0) & (numbers < len(triangles))]]] = True
-        out[b] = seen.all(axis=0)[triangles].any(axis=1)
+def seen_vertices(triangle, triangles, vertex_count):
+    """Corners of the triangles that the pixels see; triangle numbers (B, H, W), (F, 3) -> (B, V) bool."""
+    out = np.zeros((len(triangle), vertex_count), dtype=bool)
+    for item, numbers in zip(out, triangle, strict=True):
+        item[triangles[numbers[(numbers >= 0) & (numbers < len(triangles))]]] = True
     return out
