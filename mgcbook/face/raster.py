@@ -33,7 +33,7 @@ def rasterize(points_camera, triangles, camera, *, active=None, near=1.0, cull=F
     Of several triangles on one ray the one of least depth is seen, and of equal depths (as stored, in the type of the points)
     the lowest number: the result does not depend on the order of the triangles otherwise, nor on the number of threads.
     Triangles may cross the plane z = near, leave the image or face away. Not drawn are triangles with a coordinate that is NaN,
-    infinite or beyond 1e15 mm, and those whose image at the pixel is thinner than 1e-8 square pixels.
+    infinite or beyond 1e15 mm, and those whose image at the pixel is smaller than 5e-9 square pixels.
 
     Args:
         points_camera: vertices in the camera's axes, in mm; float32 or float64.
@@ -43,8 +43,10 @@ def rasterize(points_camera, triangles, camera, *, active=None, near=1.0, cull=F
         near: smallest depth that is drawn, in mm; above 0.
         cull: leave out triangles seen from behind (corners that run clockwise on the outer side).
     Raises:
-        ValueError: for wrong shapes, triangles that are not whole numbers or name a vertex that does not exist, near <= 0.
+        ValueError: for wrong shapes or types, triangles that name a vertex that does not exist, near <= 0.
     """
+    if points_camera.dtype not in (np.float32, np.float64):
+        raise ValueError(f"points_camera: expected float32 or float64, got {points_camera.dtype}")
     triangles = _checked_triangles(triangles, points_camera.shape[1])
     if not near > 0:
         raise ValueError(f"rasterize: near: expected a depth above 0 mm, got {near}")

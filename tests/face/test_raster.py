@@ -200,6 +200,9 @@ def test_wrong_input_is_refused():
     points, triangles = sheet()
     with pytest.raises(ValueError, match=r"points_camera: expected \(B, V, 3\), got \(144, 3\)"):
         rasterize(points[0], triangles, CAMERA)
+    for dtype in (np.int64, np.float16):
+        with pytest.raises(ValueError, match="points_camera: expected float32 or float64, got"):
+            rasterize(points.astype(dtype), triangles, CAMERA)
     with pytest.raises(ValueError, match="triangles: expected whole numbers, got float64"):
         rasterize(points, triangles.astype(float), CAMERA)
     for wrong in (-1, 144):

@@ -19,6 +19,12 @@ def _whole(*arrays):
     return [np.ascontiguousarray(array) for array in arrays]
 
 
+def _sums(shape, dtype, triangle):
+    """Where a scatter adds up: float64 where many pixels share a vertex and the rounding of their sum would show."""
+    pixels, vertices = triangle.shape[1] * triangle.shape[2], shape[1]
+    return take(shape, np.float64 if pixels > 16 * vertices else dtype)
+
+
 def interpolate(attributes, triangles, triangle, barycentric):
     """Values at pixels from values at vertices, 0 where nothing is hit; (B or 1, V, C) -> (B, H, W, C)."""
     attributes, triangles, triangle, barycentric = _whole(attributes, triangles, triangle, barycentric)
@@ -49,9 +55,9 @@ def _interpolate(start, stop, attributes, triangles, triangle, barycentric, out)
 def interpolate_attribute_gradient(attributes, triangles, triangle, barycentric, gradient):
     """d loss / d attributes: each corner receives b_i of the pixel's gradient; (B, H, W, C) -> (B, V, C)."""
     triangles, triangle, barycentric, gradient = _whole(triangles, triangle, barycentric, gradient)
-    out = take((len(triangle), *attributes.shape[1:]), attributes.dtype)
+    out = _sums((len(triangle), *attributes.shape[1:]), attributes.dtype, triangle)
     run_blocks(_interpolate_attribute_gradient, len(triangle), triangles, triangle, barycentric, gradient, out)
-    return out
+    return out.astype(attributes.dtype, copy=False)
 
 
 @kernel
@@ -106,10 +112,10 @@ def _interpolate_barycentric_gradient(start, stop, attributes, triangles, triang
 def barycentric_gradient(points, triangles, triangle, barycentric, gradient, focal, center):
     """d loss / d points from d loss / d barycentric, the triangle of each pixel held fixed; (B, H, W, 3) -> (B, V, 3)."""
     points, triangles, triangle, barycentric, gradient = _whole(points, triangles, triangle, barycentric, gradient)
-    out = take(points.shape, points.dtype)
+    out = _sums(points.shape, points.dtype, triangle)
     lens = 1 / float(focal), float(center[0]), float(center[1])
     run_blocks(_barycentric_gradient, len(points), points, triangles, triangle, barycentric, gradient, lens, out)
-    return out
+    return out.astype(points.dtype, copy=False)
 
 
 @kernel
@@ -143,10 +149,10 @@ def _barycentric_gradient(start, stop, points, triangles, triangle, barycentric,
 def depth_gradient(points, triangles, triangle, barycentric, gradient, focal, center):
     """d loss / d points from d loss / d depth, the triangle held fixed; (B, H, W) -> (B, V, 3)."""
     points, triangles, triangle, barycentric, gradient = _whole(points, triangles, triangle, barycentric, gradient)
-    out = take(points.shape, points.dtype)
+    out = _sums(points.shape, points.dtype, triangle)
     lens = 1 / float(focal), float(center[0]), float(center[1])
     run_blocks(_depth_gradient, len(points), points, triangles, triangle, barycentric, gradient, lens, out)
-    return out
+    return out.astype(points.dtype, copy=False)
 
 
 @kernel
