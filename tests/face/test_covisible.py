@@ -36,10 +36,10 @@ def test_a_view_and_itself(yaw, rays):
     assert_array_equal(covisible_map(vertices, vertices, points, triangles, CAMERA, ring=True), mask)
 
 
-@pytest.mark.parametrize("rays, ring, right", [(4, False, 0.95), (1, True, 0.96)])
+@pytest.mark.parametrize("rays, ring, right", [(4, False, 0.93), (1, True, 0.96)])
 def test_two_views_share_what_both_face(rays, ring, right):
     """The source, turned by 0.8, sees angles from -pi/2 - 0.8 to pi/2 - 0.8 of the target; the target sees all of its half."""
-    camera = CAMERA.resized(288, 240)  # triangles thinner than the rays apart are lost at the source's outline
+    camera = CAMERA.resized(288, 240)  # a column of this coarse mesh is 3 % of it: one or two are lost, or won by the ring
     points, triangles, target = seen(0.0, camera, rays=rays)
     _, _, source = seen(0.8, camera, rays=rays)
     covisible = covisible_map(target, source, points, triangles, camera, ring=ring)
