@@ -43,11 +43,11 @@ def covisible_map(target_seen, source_seen, target_points_camera, triangles, cam
         target_points_camera: the vertices in the target camera's axes, in mm.
         ring: draw every triangle that touches a vertex seen by both, as the paper does; False: those between three such vertices.
     """
-    # Paper: "differentiable"; here: a hard mask without gradient, as in MGCNet's code, because a set of triangles has no slope.
-    # MGCNet's code: the background counts as triangle 0, padding adds the triangles around vertex 0; here: neither.
-    # Paper: one ray a pixel, and a ring of triangles around the vertices; here: 4 x 4 rays and no ring, because single rays miss small
-    # triangles, and the ring that fills the holes takes along surface that the source does not see. Against ray casting, 40 pairs of
-    # 64 x 64: 95.2 % of the face right on average and 92.7 % at worst; here 98.5 % and 97.2 %.
+    # Paper: "differentiable"; here: a hard mask without gradient, as in MGCNet's code, because a set of triangles has no slope. That
+    # code also takes the background for triangle 0 and pads with vertex 0; here: neither.
+    # Paper: one ray a pixel, and a ring of triangles around the vertices; here: 4 x 4 rays and no ring, because single rays miss
+    # small triangles, and the ring that fills the holes takes along surface that the source does not see. Against ray casting, 40
+    # pairs of 64 x 64 pixels: 95.2 % of the face right on average and 92.7 % at worst; here 98.5 % and 97.2 %.
     both = target_seen & source_seen
     corners = [both[:, triangles[:, corner]] for corner in range(3)]
     active = corners[0] | corners[1] | corners[2] if ring else corners[0] & corners[1] & corners[2]
