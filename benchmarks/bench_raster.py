@@ -14,7 +14,7 @@ import numpy as np
 from mgcbook.data import builtin
 from mgcbook.face.antialias import antialias, edge_neighbours
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, pixel_grid, transform
-from mgcbook.face.covisible import covisible_map
+from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.raster import rasterize
 from mgcbook.face.render import render
 from mgcbook.kernels import cpu, twins
@@ -48,7 +48,6 @@ class Scene:
         """Every kernel of the rasterizer as a function without arguments."""
         lens = self.camera.focal, self.camera.center
         triangle, weights, depth = self.fragments
-        other = np.ascontiguousarray(triangle[::-1])
         hits = self.triangles, triangle, weights
         calls = {
             "rasterize": lambda: kernels.rasterize(self.points, self.triangles, *lens, self.camera.height, self.camera.width),
@@ -60,7 +59,7 @@ class Scene:
             "bilinear_sample": lambda: kernels.bilinear_sample(self.gradient, self.uv),
             "sample -> image": lambda: kernels.bilinear_sample_image_gradient(self.gradient, self.uv, self.gradient),
             "sample -> uv": lambda: kernels.bilinear_sample_uv_gradient(self.gradient, self.uv, self.gradient),
-            "covisible_triangles": lambda: kernels.covisible_triangles(triangle, other, self.triangles, self.points.shape[1]),
+            "seen_vertices": lambda: kernels.seen_vertices(triangle, self.triangles, self.points.shape[1]),
         }
         if kernels is cpu:  # its twin walks in Python, seconds for one image
             outline = self.points, self.triangles, edge_neighbours(self.triangles), triangle, depth, *lens
@@ -76,13 +75,14 @@ class Scene:
 
         params = {"points": self.points, "colors": self.colors}
         image = render(self.points, self.triangles, self.colors, self.camera).image
-        turned = type(self.fragments)(*(values[::-1] for values in self.fragments))
+        seen = seen_vertices(self.points, self.triangles, self.camera)
         return {
             "render": lambda: render(self.points, self.triangles, self.colors, self.camera),
             "render, forward and backward": lambda: value_and_grad(loss)(params),
             "the same, antialiased": lambda: value_and_grad(loss)(params, antialiased=True),
             "antialias": lambda: antialias(image, self.fragments, self.points, self.triangles, self.camera),
-            "covisible_map": lambda: covisible_map(self.fragments, turned, self.points, self.triangles, self.camera),
+            "seen_vertices, 4 x 4 rays": lambda: seen_vertices(self.points, self.triangles, self.camera),
+            "covisible_map": lambda: covisible_map(seen, seen[::-1], self.points, self.triangles, self.camera),
         }
 
 

@@ -4,7 +4,7 @@
     draw     every triangle: the box of its corners; every pixel in the box: three areas; if the ray hits and is nearest, store
 
 One block is one mesh, or one band of rows of one mesh; a pixel has one owner, which meets the triangles in ascending order, so
-any number of threads gives the same bits. A batch of 15 faces of 36,000 vertices at 224 x 224 takes 0.6 ms an image on two cores.
+any number of threads gives the same bits. A batch of 15 faces of 36,000 vertices at 224 x 224 takes 0.7 ms an image on two cores.
 """
 
 import numpy as np
