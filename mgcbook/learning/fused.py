@@ -4,7 +4,7 @@
 
 Only the results z of the convolutions are kept. Batch norm and ReLU never make a pass of their own: sums are taken while z is
 in the cache, and the next convolution computes relu(scale z + shift) as it reads z; the same backwards. Against one step per
-layer: a ResNet-50 step on 5 x 224 x 224 takes FUSED_RATIO
+layer, half of the time (benchmarks/bench_network.py).
 """
 
 import numpy as np
@@ -117,7 +117,7 @@ def stem(x, weight, gamma, beta, *, stride=2, padding=3):
 
 
 def folded_unit(x, weight, gamma, beta, running, *, stride, padding, skip=None, relu=True):
-    """Inference: norm(conv(x)) (+ skip), cut at 0, with the running (mean, variance); (B, H, W, C) -> (B, H', W', O). No gradient."""
+    """Inference without gradient: norm(conv(x)) (+ skip), cut at 0, with running (mean, variance); (B, H, W, C) -> same."""
     scale = (gamma / np.sqrt(running[1] + nn.EPSILON)).astype(x.dtype)
     shift = (beta - running[0] * scale).astype(x.dtype)
     return kernels_for(x).convolve(x, weight, stride, padding, after=(scale, shift, skip, relu))

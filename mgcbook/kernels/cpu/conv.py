@@ -13,10 +13,11 @@ import numpy as np
 
 from . import blas
 from .blas import address, sgemm
+from .flat import U, copy, fill
 from .memory import take
 from .norm import AFFINE, NOTHING, RELU, SUMS, finish, row_lanes
 from .single import float32_only, plain, rows_of
-from .threads import LANES, U, helper, kernel, run_blocks
+from .threads import LANES, helper, kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
 __all__ = ["convolve"]
@@ -45,12 +46,10 @@ def fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches):
             for ki in range(kh):
                 h = i * stride - top + ki
                 if h < 0 or h >= H:
-                    for c in range(U(run)):
-                        out[to + c] = ZERO
+                    fill(out, to, ZERO, U(run))
                     to += U(run)
                     continue
-                for c in range(before):
-                    out[to + c] = ZERO
+                fill(out, to, ZERO, before)
                 to += before
                 at = U(((image * H + h) * W + w) * C + first)
                 if norm:
@@ -61,11 +60,9 @@ def fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches):
                     for c in range(U(21)):
                         out[to + c] = source[at + c]
                 else:
-                    for c in range(inside):
-                        out[to + c] = source[at + c]
+                    copy(out, to, source, at, inside)
                 to += inside
-                for c in range(behind):
-                    out[to + c] = ZERO
+                fill(out, to, ZERO, behind)
                 to += behind
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from . import blas
 from .blas import address, sgemm
 from .conv import block_rows, conv_into, few_pixels, product_columns
+from .flat import U, copy, fill
 from .memory import take
 from .norm import NOTHING, finish, row_lanes
 from .single import rows_of
-from .threads import LANES, U, kernel, run_blocks
+from .threads import LANES, kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
 ZERO = np.float32(0)
@@ -46,8 +47,7 @@ def _gather_columns(start, stop, columns, stride, padding, dx, mode, scale, shif
             image, h = line // H, line % H
             for w in range(W):
                 to = U((line * W + w) * channels)
-                for c in range(U(channels)):
-                    flat[to + c] = ZERO
+                fill(flat, to, ZERO, U(channels))
                 for a in range((h + padding) % stride, kh, stride):
                     i = (h + padding - a) // stride
                     for b in range((w + padding) % stride, kw, stride):
@@ -84,16 +84,13 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
                         for b in range(nw):
                             h, w = u + oh - a, j + ow - b
                             if 0 <= h < height and 0 <= w < width:
-                                at = U(((image * height + h) * width + w) * out)
-                                for c in range(U(out)):
-                                    patches[to + c] = source[at + c]
+                                copy(patches, to, source, U(((image * height + h) * width + w) * out), U(out))
                             else:
-                                for c in range(U(out)):
-                                    patches[to + c] = ZERO
+                                fill(patches, to, ZERO, U(out))
                             to += U(out)
                 product = scratch[lane, m * depth : m * (depth + channels)]
                 if depth == 0:
-                    product[:] = ZERO
+                    fill(product, U(0), ZERO, U(m * channels))
                 else:
                     sgemm(False, False, m, channels, depth, address(patches), depth, address(weight[first]), channels, 0.0,
                           address(product), channels)
@@ -101,9 +98,7 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
                     g = g0 + i // across
                     image, h, w = g // down, g % down * stride + row, i % across * stride + column
                     if h < H and w < W:
-                        at, to = U(i * channels), U(((image * H + h) * W + w) * channels)
-                        for c in range(U(channels)):
-                            result[to + c] = product[at + c]
+                        copy(result, U(((image * H + h) * W + w) * channels), product, U(i * channels), U(channels))
             for g in range(g0, g1):
                 h = g % down * stride
                 r0, r1 = (g // down * H + h) * W, (g // down * H + min(H, h + stride)) * W

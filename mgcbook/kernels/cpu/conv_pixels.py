@@ -11,9 +11,10 @@ from . import blas
 from .blas import address, sgemm
 from .conv import block_rows, few_pixels, patches_of, product_columns
 from .conv_weight import PARTIAL, partial_lanes, product_turned, sum_lanes
+from .flat import U, fill
 from .memory import take
 from .norm import finish, norm_gradient, norm_gradient_rows
-from .threads import LANES, U, kernel, run_blocks
+from .threads import LANES, kernel, run_blocks
 
 ZERO = np.float32(0)
 
@@ -29,7 +30,7 @@ def _pixels_backward(start, stop, d, z, p, q, r, norm, x, scale, shift, before, 
     for lane in range(start, stop):
         first, last = blocks * lane // lanes, blocks * (lane + 1) // lanes
         if first == last:
-            partial[lane] = ZERO
+            fill(partial[lane].reshape(-1), U(0), ZERO, U(partial[lane].size))
         for block in range(first, last):
             r0, r1 = block * rows, min(pixels, (block + 1) * rows)
             m = r1 - r0

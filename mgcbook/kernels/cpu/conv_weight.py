@@ -9,6 +9,7 @@ import numpy as np
 from . import blas
 from .blas import address, sgemm
 from .conv import block_rows, few_pixels, fill_patches, patches_of, tiled
+from .flat import U, copy, fill
 from .memory import take
 from .norm import row_lanes
 from .single import rows_of
@@ -29,7 +30,7 @@ def _weight_rows(start, stop, dz, x, scale, shift, norm, window, partial, scratc
     for lane in range(start, stop):
         first, last = blocks * lane // lanes, blocks * (lane + 1) // lanes
         if first == last:
-            partial[lane] = ZERO
+            fill(partial[lane].reshape(-1), U(0), ZERO, U(partial[lane].size))
         for block in range(first, last):
             g0, g1 = block * rows, min(total, (block + 1) * rows)
             m = (g1 - g0) * width
@@ -52,11 +53,13 @@ def product_turned(start, stop, a, b, y, lanes):
 
 @kernel
 def sum_lanes(start, stop, partial, y):
+    flat, out, n, size = partial.reshape(-1), y.reshape(-1), U(y.shape[1]), U(y.size)
     for i in range(start, stop):
-        y[i] = partial[0, i]
-        for lane in range(1, len(partial)):
-            for c in range(y.shape[1]):
-                y[i, c] += partial[lane, i, c]
+        at = U(i) * n
+        copy(out, at, flat, at, n)
+        for lane in range(U(1), U(len(partial))):
+            for c in range(n):
+                out[at + c] += flat[lane * size + at + c]
 
 
 def weight_gradient(dz, x, shape, stride, padding, before):

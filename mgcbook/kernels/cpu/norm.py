@@ -8,9 +8,10 @@
 
 import numpy as np
 
+from .flat import U
 from .memory import take
 from .single import float32_only, plain, rows_of
-from .threads import LANES, U, helper, kernel, run_blocks
+from .threads import LANES, helper, kernel, run_blocks
 
 __all__ = ["add_relu", "add_relu_backward", "channel_sums", "norm_gradient"]
 
@@ -20,55 +21,13 @@ _RUN = 64  # rows summed in float32 before the sum goes to float64: with runs of
 
 
 @helper
-def _add_run(run, sums, c0):
-    """Add the short float32 sums of a run of rows to the long ones, and begin the next run."""
+def add_run(run, sums, c0, n):
+    """Add the float32 sums of a short run of rows, (2, n), to the float64 ones from channel c0 on; the next run begins at 0."""
     for k in range(len(run)):
-        for c in range(run.shape[1]):
-            sums[k, c0 + c] += run[k, c]
-            run[k, c] = ZERO
-
-
-@helper
-def _finish_sums(y, r0, r1, c0, c1, sums, run):
-    flat, n = y.reshape(-1), U(c1 - c0)
-    first, second = run[0], run[1]
-    for r in range(r0, r1):
-        at = U(r * y.shape[1] + c0)
-        for c in range(n):
-            first[c] += flat[at + c]
-            second[c] += flat[at + c] * flat[at + c]
-        if (r - r0) % _RUN == _RUN - 1 or r == r1 - 1:
-            _add_run(run[:, :n], sums, c0)
-
-
-@helper
-def _finish_mask(y, r0, r1, c0, c1, scale, shift, other, sums, run):
-    flat, z, n, from_c = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0)
-    first, second = run[0], run[1]
-    for r in range(r0, r1):
-        at = U(r * y.shape[1] + c0)
-        for c in range(n):  # two loops: with more arrays in one, LLVM gives up its check for overlaps and with it the vector code
-            flat[at + c] = ZERO if scale[from_c + c] * z[at + c] + shift[from_c + c] <= ZERO else flat[at + c]
-        for c in range(n):
-            first[c] += flat[at + c]
-            second[c] += flat[at + c] * z[at + c]
-        if (r - r0) % _RUN == _RUN - 1 or r == r1 - 1:
-            _add_run(run[:, :n], sums, c0)
-
-
-@helper
-def _finish_affine(relu, add, y, r0, r1, c0, c1, scale, shift, other):
-    flat, skip, n, from_c = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0)
-    for r in range(r0, r1):
-        at = U(r * y.shape[1] + c0)
-        for c in range(n):
-            flat[at + c] = scale[from_c + c] * flat[at + c] + shift[from_c + c]
-        if add:
-            for c in range(n):
-                flat[at + c] += skip[at + c]
-        if relu:
-            for c in range(n):
-                flat[at + c] = ZERO if flat[at + c] < ZERO else flat[at + c]
+        short, long = run[k], sums[k]
+        for c in range(U(n)):
+            long[U(c0) + c] += short[c]
+            short[c] = ZERO
 
 
 @helper
@@ -78,12 +37,34 @@ def finish(mode, add, y, r0, r1, c0, c1, scale, shift, other, sums, run):
     mode SUMS: sums += (sum y, sum y^2). MASK: y = 0 where scale other + shift <= 0; sums += (sum y, sum y other).
     AFFINE: y = scale y + shift (+ other if add). RELU: the same, then max(y, 0). NOTHING: nothing. run is (2, channels) of zeros.
     """
-    if mode == SUMS:
-        _finish_sums(y, r0, r1, c0, c1, sums, run)
-    elif mode == MASK:
-        _finish_mask(y, r0, r1, c0, c1, scale, shift, other, sums, run)
-    elif mode != NOTHING:
-        _finish_affine(mode == RELU, add, y, r0, r1, c0, c1, scale, shift, other)
+    if mode == NOTHING:
+        return
+    flat, z, n, begin, first, second = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0), run[0], run[1]
+    for r in range(r0, r1):
+        at = U(r * y.shape[1] + c0)
+        # One thing in each loop: with more arrays in one, LLVM gives up its check for overlaps and with it the vector code.
+        if mode == MASK:
+            for c in range(n):
+                flat[at + c] = ZERO if scale[begin + c] * z[at + c] + shift[begin + c] <= ZERO else flat[at + c]
+            for c in range(n):
+                second[c] += flat[at + c] * z[at + c]
+        elif mode == SUMS:
+            for c in range(n):
+                second[c] += flat[at + c] * flat[at + c]
+        else:
+            for c in range(n):
+                flat[at + c] = scale[begin + c] * flat[at + c] + shift[begin + c]
+            if add:
+                for c in range(n):
+                    flat[at + c] += z[at + c]
+            if mode == RELU:
+                for c in range(n):
+                    flat[at + c] = ZERO if flat[at + c] < ZERO else flat[at + c]
+            continue
+        for c in range(n):
+            first[c] += flat[at + c]
+        if (r - r0) % _RUN == _RUN - 1 or r == r1 - 1:
+            add_run(run, sums, c0, n)
 
 
 def row_lanes(rows):
@@ -95,7 +76,8 @@ def row_lanes(rows):
 def _channel_sums(start, stop, y, sums, lanes):
     run = np.zeros((2, y.shape[1]), np.float32)
     for lane in range(start, stop):
-        _finish_sums(y, len(y) * lane // lanes, len(y) * (lane + 1) // lanes, 0, y.shape[1], sums[lane], run)
+        r0, r1 = len(y) * lane // lanes, len(y) * (lane + 1) // lanes
+        finish(SUMS, False, y, r0, r1, 0, y.shape[1], run[0], run[0], y, sums[lane], run)
 
 
 @float32_only
@@ -170,7 +152,7 @@ def _add_relu_backward(start, stop, g, out, z, skip, with_skip, d, sums, lanes):
                 for c in range(n):
                     second[c] += flat[at + c] * flat_skip[at + c]
             if (row - r0) % _RUN == _RUN - 1 or row == r1 - 1:
-                _add_run(run, sums[lane], 0)
+                add_run(run, sums[lane], 0, n)
 
 
 @float32_only

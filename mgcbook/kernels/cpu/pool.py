@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from .flat import U, fill
 from .memory import take
 from .norm import MASK, NOTHING, finish
 from .single import float32_only, plain
-from .threads import LANES, U, kernel, run_blocks
+from .threads import LANES, kernel, run_blocks
 
 __all__ = ["max_pool", "max_pool_backward"]
 
@@ -30,8 +31,8 @@ def _max_pool(start, stop, x, scale, shift, norm, size, stride, padding, out, ta
                             v = scale[c] * v + shift[c]
                             v = ZERO if v < ZERO else v
                         act[c] = v
-                    for c in range(n):  # not (v <= best): a NaN wins and is seen
-                        better = empty or not (act[c] <= best[to + c])
+                    for c in range(n):  # a NaN wins, and stays
+                        better = empty or act[c] > best[to + c] or act[c] != act[c]
                         best[to + c] = act[c] if better else best[to + c]
                         tap[to + c] = k if better else tap[to + c]
                     empty = False
@@ -48,8 +49,7 @@ def _max_pool_backward(start, stop, g, taps, x, scale, shift, norm, size, stride
             image, h = line // H, line % H
             for w in range(W):
                 to, n = U((line * W + w) * C), U(C)
-                for c in range(n):
-                    flat[to + c] = ZERO
+                fill(flat, to, ZERO, n)
                 for i in range(max(0, (h + padding - size + stride) // stride), min(height, (h + padding) // stride + 1)):
                     for j in range(max(0, (w + padding - size + stride) // stride), min(width, (w + padding) // stride + 1)):
                         k = np.uint8((h + padding - i * stride) * size + w + padding - j * stride)

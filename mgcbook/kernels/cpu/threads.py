@@ -21,15 +21,9 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 from numba import njit
 
 LANES = 8  # how many partial sums a kernel keeps at most: fixed, so that results do not depend on the number of threads
-
-# Inner loops run over flat memory with unsigned indices: `for c in range(U(n)): out[to + c] = ...`. Of a signed index Numba
-# cannot know that it is not negative, and checks it number by number; cutting out a view for every run costs as much. Copying
-# runs of pixels became 2 to 9 times faster. All parts of such an index must be U: U + int is a float in NumPy's rules.
-U = np.uintp
 
 # No nnan and ninf: a NaN must come out as a NaN, so that the training loop can name it.
 FAST = {"reassoc", "nsz", "contract", "arcp", "afn"}

@@ -15,9 +15,10 @@ import numpy as np
 
 from . import blas
 from .blas import address, sgemm
+from .flat import U, copy, fill
 from .memory import take
 from .norm import finish
-from .threads import LANES, U, helper, kernel, run_blocks
+from .threads import LANES, helper, kernel, run_blocks
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
 _TILES = 112  # 2x2 tiles in a block: the 16 planes of 256 channels then fill about 2 MiB; flat optimum
@@ -53,18 +54,6 @@ def _minus_minus(out, to, x, a, b, d, n):
         out[to + c] = x[a + c] - x[b + c] - x[d + c]
 
 
-@helper
-def _copy(out, to, x, a, n):
-    for c in range(n):
-        out[to + c] = x[a + c]
-
-
-@helper
-def _fill(out, to, value, n):
-    for c in range(n):
-        out[to + c] = value
-
-
 @kernel
 def _weight_planes(start, stop, weight, planes):
     """planes (16, I, O) = G g G^T for every pair of channels."""
@@ -92,7 +81,7 @@ def _weight_gradient(start, stop, partial, dweight):
     s, t = np.empty(16 * out, np.float32), np.empty((3, 4, out), np.float32)
     for i in range(start, stop):
         for k in range(U(16)):
-            _copy(s, k * n, flat, k * step + U(i) * n, n)
+            copy(s, k * n, flat, k * step + U(i) * n, n)
             for lane in range(U(1), U(lanes)):
                 at = (lane * U(16) + k) * step + U(i) * n
                 for c in range(n):
@@ -121,13 +110,13 @@ def _input_planes(x, scale, shift, norm, image, tile_row, tiles, rows, mixed, pl
     for a in range(4):
         h, to = 2 * tile_row - 1 + a, U(a) * line
         if h < 0 or h >= H:
-            _fill(rows, to, ZERO, line)
+            fill(rows, to, ZERO, line)
             continue
-        _fill(rows, to, ZERO, n)
-        _fill(rows, to + n + inside, ZERO, line - n - inside)
+        fill(rows, to, ZERO, n)
+        fill(rows, to + n + inside, ZERO, line - n - inside)
         at = U((image * H + h) * W * C)
         if not norm:
-            _copy(rows, to + n, source, at, inside)
+            copy(rows, to + n, source, at, inside)
             continue
         for w in range(U(W)):
             for c in range(n):
@@ -174,19 +163,19 @@ def _gradient_tile(dz, image, h, w, tile, mixed, planes, step, place):
     for k in range(4):
         i, j = h + k // 2, w + k % 2
         if i < H and j < W:
-            _copy(tile, U(k) * n, flat, U(((image * H + i) * W + j) * out), n)
+            copy(tile, U(k) * n, flat, U(((image * H + i) * W + j) * out), n)
         else:
-            _fill(tile, U(k) * n, ZERO, n)
+            fill(tile, U(k) * n, ZERO, n)
     for b in range(U(2)):
         top, low, to = b * n, (b + U(2)) * n, b * U(4) * n
-        _copy(mixed, to, tile, top, n)
+        copy(mixed, to, tile, top, n)
         _plus(mixed, to + n, tile, top, low, n)
         _minus(mixed, to + n + n, tile, top, low, n)
         for c in range(n):
             mixed[to + n + n + n + c] = -tile[low + c]
     for a in range(U(4)):
         u, v, to = a * n, (a + U(4)) * n, a * U(4) * step + U(place) * n
-        _copy(planes, to, mixed, u, n)
+        copy(planes, to, mixed, u, n)
         _plus(planes, to + step, mixed, u, v, n)
         _minus(planes, to + step + step, mixed, u, v, n)
         for c in range(n):
@@ -235,7 +224,7 @@ def _winograd_weight_rows(start, stop, dz, x, scale, shift, norm, partial, sourc
         source, gradient = sources[lane], gradients[lane]
         begin, behind = blocks * lane // lanes, blocks * (lane + 1) // lanes
         if begin == behind:
-            partial[lane] = ZERO
+            fill(partial[lane].reshape(-1), U(0), ZERO, U(partial[lane].size))
         for block in range(begin, behind):
             first, end = block * rows, min(total, (block + 1) * rows)
             for g in range(first, end):

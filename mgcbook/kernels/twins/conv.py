@@ -1,4 +1,4 @@
-"""Convolution in plain NumPy: windows as a view, then one matrix product. The readable twin of cpu/conv.py and conv_backward.py."""
+"""Convolution in plain NumPy: views of the windows, then one matrix product; twin of cpu/conv.py and conv_backward.py."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["convolve", "convolve_backward"]
 
 def patches(x, kh, kw, stride, padding):
     """What each window sees, one row for each output pixel; (B, H, W, C) -> (B, H', W', kh kw C)."""
-    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), "constant")
     height, width = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1
     taps = [x[:, i : i + stride * height : stride, j : j + stride * width : stride] for i in range(kh) for j in range(kw)]
     return np.concatenate(taps, axis=-1)

@@ -7,7 +7,7 @@ __all__ = ["max_pool", "max_pool_backward"]
 
 def windows(x, size, stride, padding):
     """The pixels under each place of the window, outside of the image -inf; (B, H, W, C) -> (size^2, B, H', W', C)."""
-    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=-np.inf)
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), "constant", constant_values=-np.inf)
     height, width = (x.shape[1] - size) // stride + 1, (x.shape[2] - size) // stride + 1
     return np.stack([x[:, i : i + stride * (height - 1) + 1 : stride, j : j + stride * (width - 1) + 1 : stride]
                      for i in range(size) for j in range(size)])
