@@ -17,6 +17,7 @@ import warnings
 
 PROGRAMS = {
     "demo": "the whole system in minutes: train, evaluate, fit a photograph; pictures in runs/demo",
+    "prepare": "align and cut out the pictures of a data set for training",
     "train": "train the network on triples of views, or go on with an interrupted run",
     "fit": "fit the face model to one or several photographs by gradient descent",
     "reconstruct": "turn a photograph into a 3D face with trained weights",

@@ -1,0 +1,85 @@
+"""`mgcbook prepare KIND SRC DST`: a data set of photographs, aligned and cut out for training, in the package's own format."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from mgcbook.data.sources import KINDS, open_source
+from mgcbook.errors import UsageError
+from mgcbook.face.camera import PAPER_CAMERA
+
+_KINDS = tuple(KINDS)
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """Align and cut out the pictures of a data set, with skin maps, as a data set that `mgcbook train` reads. An interrupted
+    preparation goes on when it is started again; pictures that cannot be used are listed in skipped.jsonl."""
+
+    kind: Positional[Literal[_KINDS]]
+    """What the data set is."""
+    source: Positional[Path]
+    """Where it lies: its folder, or the film."""
+    out: Positional[Path]
+    """Folder for the prepared data set."""
+    landmarks: Path | None = None
+    """Folder of landmark files named like the pictures, instead of the data set's own."""
+    views: int | None = None
+    """Pictures of an item: 3 to train on, 1 to test; by default as usual for the data set."""
+    size: int = 224
+    """Width and height in pixels."""
+    face: str = "full"
+    """Face model that the pictures are aligned to: "light" or "full" for the built-in one, or a model file."""
+    limit: int | None = None
+    """Only the first so many items."""
+    seed: int = 0
+    """Of data sets that combine pictures at random."""
+    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    """Threads; the result does not depend on it."""
+    shard_size: int = 64
+    """Items in a file."""
+    settings: tuple[str, ...] = ()
+    """More about the data set as NAME=VALUE: together=moment (folder), part=test (celeba), yaw_sign=-1 (multipie), step=5
+    (video)."""
+
+
+def run(options: PrepareOptions):
+    """Prepare a data set and say what was left out."""
+    import numpy as np
+    from tqdm.auto import tqdm
+
+    from mgcbook.data.align import alignment_template
+    from mgcbook.data.preparation import SKIPPED, Preparation, prepare
+    from mgcbook.programs.reconstruct import open_model
+
+    settings = dict(map(_setting, options.settings))
+    try:
+        source = open_source(options.kind, options.source, landmarks=options.landmarks, **settings)
+    except TypeError as error:
+        raise UsageError(f"settings: {options.kind} has no such setting ({str(error).rpartition(') ')[2]})") from None
+    model = open_model(options.face)
+    camera = PAPER_CAMERA.resized(options.size, options.size)
+    preparation = Preparation(source, alignment_template(model, camera), camera, views=options.views, limit=options.limit,
+                              rng=np.random.default_rng(options.seed))  # fmt: skip
+    about = {"kind": options.kind, "face": model.name, "seed": options.seed, "settings": settings}
+    with tqdm(total=len(preparation.items), unit="item", disable=None) as bar:
+        summary = prepare(options.out, preparation, about, shard_size=options.shard_size, workers=options.workers,
+                          progress=lambda done, _: bar.update(done - bar.n))  # fmt: skip
+    print(f"{options.out}: {summary.description.count} items of {preparation.views} views")
+    if summary.skipped:
+        print(f"{len(summary.skipped)} items left out, see {options.out / SKIPPED}; the first: {summary.skipped[0]['reason']}")
+
+
+def _setting(text):
+    """NAME=VALUE -> (name, value); the value is read as JSON where it is JSON."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier() or name in ("folder", "landmarks"):
+        raise UsageError(f"settings: expected NAME=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
