@@ -1,4 +1,4 @@
-"""torchvision's residual networks in a few lines of PyTorch: the peer of benchmarks and parity tests. Needs torch, not torchvision."""
+"""torchvision's residual networks in a few lines of PyTorch: the peer of benchmarks and parity tests. Needs torch alone."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""The same numbers as PyTorch, layer by layer and as a whole network. Skipped where PyTorch is not installed: it is no dependency."""
+"""The same numbers as PyTorch, layer by layer and as a network. Skipped without PyTorch, which is no dependency."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,8 @@ def _close(ours, theirs, tolerance=1e-5):
     assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
 
 
-@pytest.mark.parametrize(("channels", "out", "size", "stride"), [(3, 64, 7, 2), (64, 64, 3, 1), (32, 48, 3, 2), (64, 96, 1, 1), (48, 80, 1, 2)])
+@pytest.mark.parametrize(("channels", "out", "size", "stride"),
+                         [(3, 64, 7, 2), (64, 64, 3, 1), (32, 48, 3, 2), (64, 96, 1, 1), (48, 80, 1, 2)])
 def test_convolution(rng, channels, out, size, stride):
     x = rng.normal(size=(3, 30, 32, channels)).astype(np.float32)
     weight = rng.normal(size=(size, size, channels, out)).astype(np.float32)
@@ -34,7 +35,8 @@ def test_convolution(rng, channels, out, size, stride):
     tx, tw = _planes(x).requires_grad_(), torch.from_numpy(to_torch(weight)).requires_grad_()
     ty = torch.nn.functional.conv2d(tx, tw, stride=stride, padding=padding)
     ty.square().sum().backward()
-    _, grads = value_and_grad(lambda p: np.sum(np.square(nn.conv2d(p["x"], p["w"], stride=stride, padding=padding))))({"x": x, "w": weight})
+    loss = lambda p: np.sum(np.square(nn.conv2d(p["x"], p["w"], stride=stride, padding=padding)))
+    _, grads = value_and_grad(loss)({"x": x, "w": weight})
     _close(nn.conv2d(x, weight, stride=stride, padding=padding), _pixels(ty))
     _close(grads["x"], _pixels(tx.grad))
     _close(grads["w"], from_torch(tw.grad.numpy()))
@@ -44,9 +46,10 @@ def test_convolution(rng, channels, out, size, stride):
 def test_batch_norm(rng, train):
     x = rng.normal(2, 3, size=(3, 9, 8, 20)).astype(np.float32)
     norm = torch.nn.BatchNorm2d(20).train(train)
-    gamma, beta, running = np.full(20, 1.5, np.float32), np.full(20, 0.2, np.float32), (np.full(20, 0.3, np.float32), np.full(20, 2, np.float32))
+    gamma, beta, *running = (np.full(20, value, np.float32) for value in (1.5, 0.2, 0.3, 2))
     with torch.no_grad():
-        for tensor, value in zip((norm.weight, norm.bias, norm.running_mean, norm.running_var), (gamma, beta, *running), strict=True):
+        theirs = norm.weight, norm.bias, norm.running_mean, norm.running_var
+        for tensor, value in zip(theirs, (gamma, beta, *running), strict=True):
             tensor.copy_(torch.from_numpy(value))
     y, new = nn.batch_norm(x, gamma, beta, running, train=train)
     _close(y, _pixels(norm(_planes(x))))
@@ -83,7 +86,7 @@ def test_network_in_evaluation(rng, depth):
 
 @pytest.mark.parametrize("depth", [18, 50])
 def test_training_in_float64(rng, depth):
-    """Outputs, gradients, running statistics and a step of Adam; in float32 the ReLUs of a random network make both sides differ."""
+    """Outputs, gradients, running statistics, a step of Adam; in float32 the ReLUs of a random network amplify rounding."""
     params, state, network = _pair(rng, depth, np.float64)
     images, targets = rng.random((3, 64, 64, 3)), rng.random((3, 7))
     loss = lambda p, s: (lambda out: (np.mean(np.square(out[0] - targets)), out[1]))(resnet(p, images, s, train=True))
