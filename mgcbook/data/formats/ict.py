@@ -21,6 +21,8 @@ from mgcbook.errors import DataError
 
 FACE = 9409
 """Vertices 0 to 9408: the whole face with ears, scalp and neck."""
+NARROW = 6706
+"""Vertices before this one are the face without ears, scalp and neck."""
 MM = 10.0
 
 LANDMARKS = (
@@ -75,6 +77,7 @@ def read(source, ranks):
         license="MIT, (c) 2020 USC Institute for Creative Technologies",
         landmarks=landmark_dict(LANDMARKS, len(mean), "ICT-FaceKit: landmarks", first=0),
         units=with_both_sides(units),
+        regions={"narrow_face": np.arange(len(mean)) < NARROW},
         notes=["face area only (vertices 0 to 9408): no eyeballs, teeth or tongue, the eyes are open"],
     )
 
