@@ -4,7 +4,7 @@
     albedo = mean + sum_k albedo_k    deviation_k direction_k, clipped to [0, 1]
 
 Every coefficient is a number of standard deviations, so a random face has coefficients from N(0, 1). Model frame: x to the
-subject's left, y up, z forward out of the face, millimetres. Built in chapter 02.
+subject's left, y up, z forward out of the face, millimetres. Built in chapter 03.
 """
 
 from dataclasses import dataclass, field, fields, replace

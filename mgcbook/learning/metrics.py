@@ -1,6 +1,6 @@
 """How good is a reconstructed face? Errors of landmarks, shape, depth and pose, each for every item of a batch.
 
-Means over pictures are left to the caller, so that every single number can be written down. Built in chapter 13.
+Means over pictures are left to the caller, so that every single number can be written down. Built in chapter 14.
 """
 
 from typing import NamedTuple

@@ -167,7 +167,7 @@ def once(function):
     return shared
 
 
-def _unbroadcast(g, shape):
+def unbroadcast(g, shape):
     """Sum g over the axes along which an input of this shape was repeated."""
     extra = g.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 < g.shape[i + extra])
@@ -186,7 +186,7 @@ def backward(loss):
         raise TypeError("the loss does not depend on anything that is watched")
     if loss.shape != ():
         raise ValueError(f"can only differentiate a scalar, got shape {loss.shape}: sum or average it first")
-    steps = _steps_before(loss.step)
+    steps = steps_before(loss.step)
     grads = {loss.step: np.ones_like(loss.value)}
     for step in steps:
         if not step.parents:
@@ -197,13 +197,13 @@ def backward(loss):
             parent, vjp = parents.pop()
             piece = vjp(g)
             if piece.shape != parent.shape:
-                piece = _unbroadcast(piece, parent.shape)
+                piece = unbroadcast(piece, parent.shape)
             grads[parent] = grads[parent] + piece if parent in grads else piece
             del vjp, piece
     return grads
 
 
-def _steps_before(last):
+def steps_before(last):
     """Every step that `last` depends on, newest first: a step is always newer than its inputs, so time is the order."""
     found, to_visit = {last}, [last]
     while to_visit:
