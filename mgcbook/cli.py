@@ -22,6 +22,7 @@ PROGRAMS = {
     "fit": "fit the face model to one or several photographs by gradient descent",
     "reconstruct": "turn a photograph into a 3D face with trained weights",
     "evaluate": "measure trained weights against known faces",
+    "convert": "turn a face model of another project (ICT-FaceKit, BFM, FLAME, ...) into a model file",
     "plot": "draw the loss curves of a training run",
     "bench": "measure how fast network, rasterizer, tape and training steps are",
     "doctor": "check this machine, or look into a batch that went wrong",
