@@ -26,6 +26,9 @@ PRIOR = 0.8
 GREY = 0.02
 """A picture whose channels differ by less than this on average (of 1) has no colour to judge by."""
 
+BLOCK = 2048
+"""Pixels at a time: their 32 densities each stay in a core's cache."""
+
 CHEEKS_AND_NOSE = [1, 2, 3, 13, 14, 15, 27, 28, 29, 30, 31, 32, 33, 34, 35, 48, 54]
 """Of the 68 landmarks: the face inside their hull is nearly all bare skin."""
 
@@ -55,11 +58,19 @@ def skin_probability(image, *, prior=PRIOR):
     if np.shape(image)[-1] != 3:
         raise ValueError(f"image: expected (..., 3) RGB in [0, 1], got {np.shape(image)}")
     colors = 255 * np.asarray(image, dtype=np.float64).reshape(-1, 3)
+    result = np.empty(len(colors), np.float32)
+    for start in range(0, len(colors), BLOCK):
+        result[start : start + BLOCK] = _posterior(colors[start : start + BLOCK], prior)
+    return result.reshape(np.shape(image)[:-1])
+
+
+def _posterior(colors, prior):
+    """P(skin | colour); (P, 3) RGB in 0 to 255 -> (P,)."""
     features = np.concatenate([colors**2, colors, np.ones((len(colors), 1))], axis=1)
     logs = (features @ _mixtures()).reshape(-1, 2, 16)
     highest = logs.max(axis=(1, 2), keepdims=True)  # taken out before exp: far from every Gaussian both densities would be 0
     skin, other = np.moveaxis(np.exp(logs - highest).sum(axis=2), 1, 0)
-    return (prior * skin / (prior * skin + (1 - prior) * other)).reshape(np.shape(image)[:-1]).astype(np.float32)
+    return prior * skin / (prior * skin + (1 - prior) * other)
 
 
 def skin_weight(image, *, landmarks=None, prior=PRIOR):
