@@ -121,12 +121,12 @@ def compare(batch, size, kind, threads, rounds):
 
 
 def peak_memory(side, batch, size):
-    """Peak resident memory of three training steps in a fresh process, in MiB (Linux, macOS)."""
-    code = (f"import sys, resource; sys.path[:0] = {sys.path!r}; import bench_network as b\n"
+    """Peak resident memory of three training steps in a fresh process, in MiB (Linux)."""
+    code = (f"import sys; sys.path[:0] = {sys.path!r}; import bench_network as b\n"
             f"sides = b.our_sides({batch}, {size}) if {side == 'mgcbook'} else b.torch_sides({batch}, {size}, {'last' in side})\n"
             "for _ in range(3): sides['step']()\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == 'linux' else 1 << 20))")
-    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+            "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))")
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) // 1024
 
 
 def main():

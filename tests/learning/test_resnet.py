@@ -1,8 +1,12 @@
 """Residual networks: shapes, names, training against evaluation, gradients from end to end."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from mgcbook.learning import resnet as resnet_module
 from mgcbook.learning.resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, init_resnet, resnet
 from mgcbook.tape import check_gradients, value_and_grad
 
@@ -124,3 +128,49 @@ def test_a_small_network_learns(rng):
         params, memory = adam(params, grads, memory, 3e-3)
         losses.append(float(value))
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_a_training_step_has_the_same_bits_for_any_number_of_threads(rng):
+    threads = pytest.importorskip("mgcbook.kernels.cpu.threads")
+    params, state = _network(rng, 10, width=32)
+    images = rng.random((4, 64, 64, 3), np.float32)
+
+    def loss(p):
+        out, new = resnet(p, images, state, train=True)
+        return np.sum(np.square(out)), new
+
+    before, runs = threads.get_threads(), []
+    try:
+        for count in (1, 2, 5):
+            threads.set_threads(count)
+            (value, new), grads = value_and_grad(loss, has_aux=True)(params)
+            runs.append([value.tobytes(), *(array.tobytes() for tree in (new, grads) for array in tree.values())])
+    finally:
+        threads.set_threads(before)
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_without_numba_the_twins_do_the_work(rng):
+    code = ("import sys; sys.modules['numba'] = None\n"
+            "import numpy as np; from mgcbook.learning.resnet import init_resnet, resnet; from mgcbook.learning import optim\n"
+            "from mgcbook.tape import value_and_grad\n"
+            "params, state = init_resnet(np.random.default_rng(0), 10, outputs=3, width=4); state = dict(state)\n"
+            "images = np.random.default_rng(1).random((2, 32, 32, 3), np.float32)\n"
+            "loss = lambda p: np.sum(np.square(resnet(p, images, state, train=True)[0] - 1))\n"
+            "value, grads = value_and_grad(loss)(params); after, _ = optim.adam(params, grads, optim.init_adam(params), 1e-3)\n"
+            "assert loss(after) < value and after['conv1.weight'].dtype == np.float32")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_stride_of_a_bottleneck_sits_on_its_3x3_convolution(rng, monkeypatch):
+    seen = []
+    block = resnet_module.fast.residual_block
+
+    def spy(*arrays, strides, projected):
+        seen.append(strides)
+        return block(*arrays, strides=strides, projected=projected)
+
+    monkeypatch.setattr(resnet_module.fast, "residual_block", spy)
+    params, state = _network(rng, 50, width=2)
+    resnet(params, rng.random((2, 32, 32, 3), np.float32), state, train=True)
+    assert seen[:4] == [(1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 2, 1)]

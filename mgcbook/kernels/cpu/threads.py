@@ -47,7 +47,7 @@ def helper(function):
 def run_blocks(function, count, *args):
     """Call function(start, stop, *args) on ranges that together cover range(count) once, on all threads; wait for them.
 
-    Ranges are handed out on demand, in order, about four to a thread; with one thread there is one call function(0, count).
+    Ranges are handed out on demand, in order, up to four to a thread; with one thread there is one call function(0, count).
     The caller works too, so that calls from inside other threads, or from inside a block, cannot wait for each other forever.
     The first error of a block is raised here after the others have ended.
 
@@ -60,7 +60,7 @@ def run_blocks(function, count, *args):
         if count > 0:
             function(0, count, *args)
         return
-    size = max(1, -(-count // (4 * threads)))
+    size = max(-(-count // (4 * threads)), -(-min(count, LANES) // (2 * threads)))  # every range costs about 3 microseconds
     starts = itertools.count(0, size)  # next() is atomic: each range goes to one thread
 
     def work():
