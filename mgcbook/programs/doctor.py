@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mgcbook.errors import ResourceError
 
-LIBRARIES = ("numpy", "scipy", "numba", "autograd", "matplotlib", "imageio", "pillow", "scikit-image", "trimesh", "h5py", "safetensors",
-             "tyro", "tqdm", "ipywidgets", "jupyterlab")  # fmt: skip
+LIBRARIES = ("numpy", "scipy", "numba", "autograd", "matplotlib", "imageio", "pillow", "scikit-image", "trimesh", "h5py",
+             "safetensors", "tyro", "tqdm", "ipywidgets", "jupyterlab")  # fmt: skip
 ROOM = 2.0
 """Gigabytes that a training run and the caches need."""
 

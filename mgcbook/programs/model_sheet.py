@@ -31,7 +31,7 @@ def model_sheet(model, *, modes=3, size=160):
         shown = {}
         for mode in range(min(modes, model.ranks[part])):
             for sigmas in (-SIGMAS, SIGMAS):
-                shown[f"{part} {mode + 1} {sigmas:+.0f}σ"] = picture(_face(decoder, part, mode, sigmas), scale=1)
+                shown[f"{part} {mode + 1} {sigmas:+.0f} sd"] = picture(_face(decoder, part, mode, sigmas), scale=1)
         if shown:
             rows.append(sheet(list(shown.values()), list(shown), columns=2 * modes))
     width = max(row.shape[1] for row in rows)

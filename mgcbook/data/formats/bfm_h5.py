@@ -68,5 +68,10 @@ def _landmarks(text, mean, path):
         places = {str(entry["id"]): np.array(entry["coordinates"], float).reshape(3) for entry in json.loads(text)}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: metadata/landmarks/json: expected names and coordinates ({str(error)[:60]})") from None
-    return {NAMES[name]: int(((mean - place) ** 2).sum(axis=1).argmin())
-            for name, place in places.items() if name in NAMES and np.isfinite(place).all()}  # fmt: skip
+    found = {}
+    for name, place in places.items():
+        if name in NAMES and np.isfinite(place).all():
+            near = ((mean - place) ** 2).sum(axis=1)
+            near[list(found.values())] = np.inf  # the inner lips may touch: each has a vertex of its own
+            found[NAMES[name]] = int(near.argmin())
+    return found

@@ -150,8 +150,11 @@ def find_landmarks(onto, points, triangles, known):
     from scipy.spatial import cKDTree
 
     normals = vertex_normals(points[None], triangles)[0]
-    found = np.array([known.get(i, -1) for i in range(68)])
-    taken = set(found.tolist())
+    found, taken = np.full(68, -1), set()
+    for i, vertex in known.items():
+        if vertex not in taken:  # of two landmarks at one vertex the second is looked for again
+            found[i] = vertex
+            taken.add(vertex)
     tree = cKDTree(points)
     places = onto.model.landmark_vertices
     for i in np.flatnonzero(found < 0):

@@ -11,6 +11,8 @@ from mgcbook.face.morphable import FaceModel
 
 FINE = 12_000
 """A mesh with more vertices gets its colours from the full built-in face."""
+FADE = (6.0, 25.0)
+"""mm from the built-in face at which its colours begin to become plain skin, and have done so."""
 PAIRED = 4.0
 """mm within which a vertex must find its mirrored partner."""
 
@@ -46,7 +48,7 @@ def finish(parts, ranks):
         lines.append(f"landmarks: {68 - guessed} from the model, {guessed} found by laying the built-in face on it")
     color, albedo = parts.albedo_mean, parts.albedo
     if color is None:
-        color, albedo = _borrowed_albedo(onto.model, near, weights, ranks.albedo)
+        color, albedo = _borrowed_albedo(onto, near, weights, points, ranks.albedo)
         lines.append("albedo: the model has none; the one of mgcbook's built-in face was laid on it")
     expression, units = parts.expression, parts.units
     if len(expression) == 0:
@@ -106,8 +108,13 @@ def mirror_of(points, landmarks):
     return np.where(agreed, partner, own)
 
 
-def _borrowed_albedo(model, near, weights, count):
-    blend = lambda values: np.einsum("vk,vkc->vc", weights, values[near])
+def _borrowed_albedo(onto, near, weights, points, count):
+    """Colours of the built-in face on another one; where that ends (ears, scalp, neck) they become the average skin's."""
+    model = onto.model
+    distance = np.linalg.norm(np.einsum("vk,vkc->vc", weights, onto.points[near]) - points, axis=1)
+    away = np.clip((distance - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)[:, None]
+    skin = model.regions["forehead"] | model.regions["cheeks"]
+    blend = lambda values: (1 - away) * np.einsum("vk,vkc->vc", weights, values[near]) + away * values[skin].mean(axis=0)
     modes = (blend(mode * size) for mode, size in zip(model.albedo_basis[:count], model.albedo_deviation[:count], strict=True))
     return blend(model.albedo_mean), np.stack([mode.astype(np.float32) for mode in modes])
 

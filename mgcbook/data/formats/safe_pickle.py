@@ -8,6 +8,7 @@ are there. Python 2 wrote most models of the field, so its strings are read as w
 import io
 import math
 import pickle
+import struct
 
 import numpy as np
 
@@ -56,6 +57,12 @@ def _reconstruct(kind, *_):
     return _Array() if kind is _NDARRAY else _Holder()
 
 
+def _from_buffer(data, kind, shape, order):
+    array = _Array()
+    array.state = (shape, kind, order == "F", bytes(data))
+    return array
+
+
 _NDARRAY = _Name(lambda *_: _Array())
 _HOLDER = _Name(lambda *_: _Holder())
 _CALLS = {
@@ -70,6 +77,8 @@ _CALLS = {
 }
 _CALLS |= {(f"numpy.{core}.multiarray", "_reconstruct"): _Name(_reconstruct) for core in ("core", "_core")}
 _CALLS |= {(f"numpy.{core}.multiarray", "scalar"): _Name(lambda kind, data: _scalar(kind, data)) for core in ("core", "_core")}
+_CALLS |= {(f"numpy.{core}.numeric", "_frombuffer"): _Name(_from_buffer) for core in ("core", "_core")}
+_CALLS |= {("__builtin__", "bytes"): _Name(lambda: b""), ("builtins", "bytes"): _Name(lambda: b"")}  # protocols below 3
 _CALLS |= {(f"scipy.sparse.{place}", "csc_matrix"): _HOLDER for place in ("csc", "_csc")}
 _CALLS |= {("chumpy.ch", "Ch"): _HOLDER, ("chumpy.reordering", "Select"): _HOLDER}
 
@@ -92,7 +101,7 @@ class _Dispatch(dict):
 _HARMLESS = [
     "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1",
     "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE",
-    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "TUPLE", "EMPTY_TUPLE", "TUPLE1", "TUPLE2",
+    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",  "TUPLE", "EMPTY_TUPLE", "TUPLE1", "TUPLE2",
     "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "GET", "BINGET",
     "LONG_BINGET", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GLOBAL", "STACK_GLOBAL",
 ]  # fmt: skip
@@ -104,7 +113,8 @@ class _Machine(pickle._Unpickler):
     def __init__(self, data):
         super().__init__(io.BytesIO(data), encoding="latin1")
         handlers = {getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _HARMLESS}
-        ours = {"REDUCE": _Machine.load_reduce, "BUILD": _Machine.load_build, "NEWOBJ": _Machine.load_reduce}
+        ours = {"REDUCE": _Machine.load_reduce, "BUILD": _Machine.load_build, "NEWOBJ": _Machine.load_reduce,
+                "BINBYTES8": _Machine.load_binbytes8, "BYTEARRAY8": _Machine.load_binbytes8}  # fmt: skip
         self.dispatch = _Dispatch(handlers | {getattr(pickle, name)[0]: call for name, call in ours.items()})
 
     def find_class(self, module, name):
@@ -118,6 +128,10 @@ class _Machine(pickle._Unpickler):
         if not isinstance(called, _Name) or not isinstance(arguments, tuple):
             raise DataError("a call of something that is no function")
         self.stack[-1] = called.call(*arguments)
+
+    def load_binbytes8(self):
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.append(self.read(min(size, MOST_BYTES)))  # no more than there is
 
     def load_build(self):
         state = self.stack.pop()
