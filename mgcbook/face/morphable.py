@@ -131,13 +131,24 @@ class FaceModel:
         return replace(self, **{part.name: to_device(getattr(self, part.name), device) for part in fields(self)})
 
 
-def _combine(start, coefficients, basis, deviation, name):
-    """start + sum of coefficient x deviation x direction, as one matrix product; (V, 3) or (B, V, 3), (B, K) -> (B, V, 3)."""
-    if coefficients.shape[1] != len(deviation):
-        raise ValueError(f"{name}: expected {len(deviation)} coefficients per face, got shape {tuple(coefficients.shape)}")
+def combine(start, coefficients, basis, deviation):
+    """start + sum_k coefficient_k deviation_k direction_k (Eq. 1), as one matrix product; -> (B, V, 3).
+
+    Args:
+        start: (V, 3), or (B, V, 3) for one start per face.
+        coefficients: (B, K) in standard deviations.
+        basis: (K, V, 3) directions.
+        deviation: (K,).
+    """
     start = np.reshape(start, (-1, basis.shape[1] * 3))
     flat = _add_modes(start, coefficients * deviation, basis=np.reshape(basis, (len(basis), -1)))
     return np.reshape(flat, (-1, *basis.shape[1:]))
+
+
+def _combine(start, coefficients, basis, deviation, name):
+    if coefficients.shape[1] != len(deviation):
+        raise ValueError(f"{name}: expected {len(deviation)} coefficients per face, got shape {tuple(coefficients.shape)}")
+    return combine(start, coefficients, basis, deviation)
 
 
 def _add_modes_twin(start, coefficients, *, basis):
