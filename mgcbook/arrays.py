@@ -63,6 +63,9 @@ def scatter_add(out, index, values):
 
 def kernels_for(*arrays):
     """The module of kernels that fits these bare arrays: Numba-CUDA, Numba, or the NumPy twins where Numba is missing."""
+    for array in arrays:
+        if hasattr(array, "kernels"):  # stand-ins for CuPy bring their own
+            return array.kernels
     return _kernels("gpu" if any(map(is_device, arrays)) else "cpu")
 
 

@@ -78,7 +78,7 @@ def residual_block(x, *arrays, strides, projected):
         d, sums = kernels.add_relu_backward(g, out, units[-1].z, shortcut.z if projected else None)
         pieces = []
         if projected:
-            (onto, _), piece = shortcut.backward(d, sums[[0, 2]])
+            (onto, _), piece = shortcut.backward(d, sums[::2])  # the rows of d and d skip
             pieces.append(piece)
         else:
             onto = d  # the gradient of x itself; free for adding once the last unit has read it

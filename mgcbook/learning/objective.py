@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes
+from mgcbook.arrays import check_shapes, is_device
 from mgcbook.face.camera import PAPER_CAMERA, compose, invert
 from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.raster import plain
@@ -80,11 +80,16 @@ def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=Non
     terms = single_view_terms(view, flat, weights, features, decoder.camera)
     two_d = sum(getattr(weights, name) * term for name, term in terms.items())
     loss = weights.two_d * two_d
-    if views > 1 and (batch["flags"] > SINGLE_VIEW).any():
+    if views > 1 and _may_have_pairs(batch["flags"]):
         more = multi_view_terms(view, batch, decoder, reprojected=reprojected, symmetric=symmetric)
         loss = loss + weights.multi_view * sum(getattr(weights, name) * term for name, term in more.items())
         terms = {**terms, **more}
     return loss, {"total": bare(loss), **{name: bare(term) for name, term in terms.items()}}
+
+
+def _may_have_pairs(flags):
+    """Whether any item is for the multi-view losses; yes on a GPU, where asking would wait: the gates do the rest."""
+    return is_device(flags) or bool((flags > SINGLE_VIEW).any())
 
 
 def single_view_terms(view, flat, weights, features, camera):

@@ -55,7 +55,7 @@ def adam(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, do
 
 
 def _owned(array):
-    return array.flags.c_contiguous and array.flags.writeable
+    return array.flags.c_contiguous and getattr(array.flags, "writeable", True)  # a CuPy array always is
 
 
 def global_norm(grads):

@@ -112,8 +112,11 @@ def resnet(params, images, state, *, train=False, fused=True):
 def _whitened(images, dtype):
     if isinstance(images, np.ndarray) and images.dtype != dtype:
         images = images.astype(dtype)
-    scale, shift = 1 / np.array(IMAGENET_DEVIATION), -np.array(IMAGENET_MEAN) / np.array(IMAGENET_DEVIATION)
-    return images * scale.astype(dtype) + shift.astype(dtype)
+    # Filled number by number: that way they stand where the images are, and no host array is moved to a GPU in every step.
+    beside = lambda values: np.stack([np.full_like(images, value, dtype=dtype, shape=()) for value in values])
+    scale = beside(1 / deviation for deviation in IMAGENET_DEVIATION)
+    shift = beside(-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
+    return images * scale + shift
 
 
 def _blocks(params):

@@ -45,7 +45,7 @@ def convolve_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=No
         return None, dweight, None
     batch, height, width, _ = dz.shape
     dcolumns = (dz @ weight.reshape(-1, out).T).reshape(batch, height, width, kh, kw, channels)
-    padded = np.zeros((batch, x.shape[1] + 2 * padding, x.shape[2] + 2 * padding, channels), x.dtype)
+    padded = np.zeros((batch, x.shape[1] + 2 * padding, x.shape[2] + 2 * padding, channels), x.dtype, like=x)
     for i in range(kh):  # each tap gives its share back to the pixel that it saw
         for j in range(kw):
             padded[:, i : i + stride * height : stride, j : j + stride * width : stride] += dcolumns[:, :, :, i, j]

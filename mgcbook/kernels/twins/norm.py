@@ -28,5 +28,5 @@ def add_relu(z, scale, shift, skip, skip_scale=None, skip_shift=None):
 def add_relu_backward(g, out, z, skip=None):
     """Backward of add_relu: d = g where out > 0, and per channel sum d, sum d z, sum d skip; -> (..., C), (3, C) float64."""
     d = np.where(out > 0, g, 0)
-    last = np.zeros(z.shape[-1]) if skip is None else _per_channel(d * skip)
+    last = np.zeros(z.shape[-1], like=z) if skip is None else _per_channel(d * skip)
     return d, np.stack([_per_channel(d), _per_channel(d * z), last])

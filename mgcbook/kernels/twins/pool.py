@@ -27,7 +27,7 @@ def max_pool_backward(g, taps, x, size=3, stride=2, padding=1, *, before=None):
     """Gradient of max_pool (with `before`: of scale x + shift), and its sums (sum dx, sum dx x); (B, H, W, C), (2, C)."""
     batch, H, W, C = x.shape
     height, width = g.shape[1:3]
-    padded = np.zeros((batch, H + 2 * padding, W + 2 * padding, C), g.dtype)
+    padded = np.zeros((batch, H + 2 * padding, W + 2 * padding, C), g.dtype, like=g)
     for i in range(size):
         for j in range(size):
             piece = padded[:, i : i + stride * (height - 1) + 1 : stride, j : j + stride * (width - 1) + 1 : stride]
