@@ -48,7 +48,7 @@ def run(options: ConvertOptions):
         raise UsageError(f"source: expected the file or folder of the model, for {options.kind}: "
                          f"{KINDS[options.kind].what if options.kind in KINDS else 'see mgcbook convert list'}")  # fmt: skip
     for name in ("identity", "expression", "albedo"):
-        if (getattr(options, name) or 1) < 1:
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UsageError(f"{name}: expected at least 1, got {getattr(options, name)}")
     result = options.result or Path(f"{options.kind}.npz")
     if result.suffix != ".npz":

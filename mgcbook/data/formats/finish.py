@@ -8,6 +8,7 @@ from mgcbook.data.formats.correspond import carry, find_landmarks, lay_onto
 from mgcbook.data.landmarks import FLIP_68
 from mgcbook.face.model_file import check_model
 from mgcbook.face.morphable import FaceModel
+from mgcbook.face.normals import vertex_normals
 
 FINE = 12_000
 """A mesh with more vertices gets its colours from the full built-in face."""
@@ -54,7 +55,7 @@ def finish(parts, ranks):
     if len(expression) == 0:
         expression, units = _borrowed_expression(onto.model, near, weights, ranks.expression)
         lines.append("expression: none in the files; the one of mgcbook's built-in face was laid on it")
-    mirror = mirror_of(points, landmarks) if parts.mirror is None else parts.mirror
+    mirror = mirror_of(points, triangles, landmarks) if parts.mirror is None else parts.mirror
     regions = {name: blend(mask) > 0.5 for name, mask in onto.model.regions.items()}
     model = FaceModel(
         _single(points),
@@ -95,14 +96,16 @@ def outward(points, triangles):
     return (triangles[:, [0, 2, 1]] if is_inward else triangles), bool(is_inward)
 
 
-def mirror_of(points, landmarks):
-    """Partner of each vertex in the mirror, itself where none is within 4 mm; (V, 3), (68,) -> (V,), its own inverse."""
+def mirror_of(points, triangles, landmarks):
+    """Partner of each vertex in the mirror, itself where none is within 4 mm; -> (V,), its own inverse."""
     from scipy.spatial import cKDTree
 
     pairs = points[landmarks] + points[landmarks[FLIP_68]]
     middle = np.median(pairs[:, 0]) / 2
-    tree = cKDTree(points)
-    distance, partner = tree.query(points * [-1, 1, 1] + [2 * middle, 0, 0])
+    normals = vertex_normals(points[None], triangles)[0]  # lips that touch look different ways
+    places = np.concatenate([points, PAIRED / 2 * normals], axis=1)
+    flip = np.array([-1, 1, 1, -1, 1, 1])
+    distance, partner = cKDTree(places).query(places * flip + 2 * middle * np.eye(6)[0])
     own = np.arange(len(points))
     agreed = (partner[partner] == own) & (distance < PAIRED)
     return np.where(agreed, partner, own)

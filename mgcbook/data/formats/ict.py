@@ -61,6 +61,8 @@ def read(source, ranks):
     """
     if source.path.is_file() and zipfile.is_zipfile(source.path):
         mean, identity, names, expression, triangles = _read_packed(source.path)
+    elif source.path.is_file() and source.path.suffix != ".obj":
+        raise DataError(f"{source.path}: expected the folder of a clone of ICT-FaceKit, or a packed .npz of it")
     else:
         mean, identity, names, expression, triangles = _read_clone(source)
     identity, _ = blend_modes(identity, range(len(identity)), spread=1.0)

@@ -122,6 +122,8 @@ def _element(data, at, order):
         kind, count, start, end = kind & 0xFFFF, kind >> 16, at + 4, at + 8
     else:
         start, end = at + 8, at + 8 + count + -count % 8
+    if start + count > len(data):
+        raise EOFError(f"{count} bytes are promised at {start}, {len(data) - start} are there")
     return (kind, data[start : start + count]), end
 
 

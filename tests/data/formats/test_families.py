@@ -206,7 +206,7 @@ def test_a_cut_eos_file_is_refused(tmp_path, small, cut):
         eos.read(Source(tmp_path / "sfm.bin"), ALL)
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("protocol", [2, 4])
 def test_flame(tmp_path, small, protocol):
     weights = write.write_flame(tmp_path / "generic_model.pkl", small, protocol=protocol)
     parts = flame.read(Source(tmp_path), ALL)
