@@ -21,6 +21,7 @@ MODES = 80
 NOISE = 0.5
 """mm of difference between two surfaces that cost as much as a coefficient of one, for _EFFECTIVE points."""
 _EFFECTIVE = 300
+_ENOUGH = 1000  # closest points for 80 coefficients
 WARP = 9.0
 """Width in mm of the warp to known landmarks."""
 _FAR, _NEAR = 30.0, 6.0
@@ -94,6 +95,7 @@ def _fit(model, points, normals, names, targets):
         pose = similarity(np.concatenate([shape[used], np.repeat(shape[landmarks], 5, axis=0)]),
                           np.concatenate([points[nearest[used]], np.repeat(targets, 5, axis=0)]))  # fmt: skip
         if step >= 4:
+            used = used[:: max(len(used) // _ENOUGH, 1)]
             coefficients = _solve(model, basis, pose, points, normals, used, nearest[used], landmarks, targets)
     distance = tree.query(_place(_shape(model, coefficients), pose)[face])[0]
     return coefficients, pose, float(np.median(distance))
@@ -111,22 +113,25 @@ def _solve(model, basis, pose, points, normals, used, nearest, landmarks, target
     scale, rotation, shift = pose
     back = lambda there: (there - shift) @ rotation / scale
     toward = normals[nearest] @ rotation
-    along = np.einsum("kvc,vc->vk", basis[:, used], toward)
+    along = np.einsum("vck,vc->vk", basis[used], toward)
     off = ((back(points[nearest]) - model.mean[used]) * toward).sum(axis=1)
     weight = _EFFECTIVE / len(used) / NOISE**2
-    at = basis[:, landmarks].transpose(1, 2, 0).reshape(-1, MODES)
+    at = basis[landmarks].reshape(-1, MODES)
     left = weight * along.T @ along + at.T @ at + np.eye(MODES)
     right = weight * along.T @ off + at.T @ (back(targets) - model.mean[landmarks]).reshape(-1)
     return np.linalg.solve(left, right)
 
 
 def _basis(model):
-    return (model.identity_basis[:MODES] * model.identity_deviation[:MODES, None, None]).astype(np.float64)
+    """(V, 3, K): what belongs to a vertex lies together."""
+    sized = model.identity_basis[:MODES] * model.identity_deviation[:MODES, None, None]
+    return np.ascontiguousarray(np.moveaxis(sized, 0, -1))
 
 
 def _shape(model, coefficients):
-    flat = (coefficients * model.identity_deviation[:MODES]) @ model.identity_basis[:MODES].reshape(MODES, -1)
-    return model.mean + flat.reshape(-1, 3)
+    sized = (coefficients * model.identity_deviation[:MODES]).astype(np.float32)
+    flat = sized @ model.identity_basis[:MODES].reshape(MODES, -1)
+    return (model.mean + flat.reshape(-1, 3)).astype(np.float64)
 
 
 def _place(shape, pose):
