@@ -40,9 +40,10 @@ def finish(mode, add, y, r0, r1, c0, c1, scale, shift, other, sums, run):
     if mode == NOTHING:
         return
     flat, z, n, begin, first, second = y.reshape(-1), other.reshape(-1), U(c1 - c0), U(c0), run[0], run[1]
+    floor = ZERO if mode == RELU else np.float32(-np.inf)
     for r in range(r0, r1):
         at = U(r * y.shape[1] + c0)
-        # One thing in each loop: with more arrays in one, LLVM gives up its check for overlaps and with it the vector code.
+        # Few arrays in each loop: with more, LLVM gives up its check for overlaps and with it the vector code.
         if mode == MASK:
             for c in range(n):
                 flat[at + c] = ZERO if scale[begin + c] * z[at + c] + shift[begin + c] <= ZERO else flat[at + c]
@@ -52,14 +53,14 @@ def finish(mode, add, y, r0, r1, c0, c1, scale, shift, other, sums, run):
             for c in range(n):
                 second[c] += flat[at + c] * flat[at + c]
         else:
-            for c in range(n):
-                flat[at + c] = scale[begin + c] * flat[at + c] + shift[begin + c]
             if add:
                 for c in range(n):
-                    flat[at + c] += z[at + c]
-            if mode == RELU:
+                    v = scale[begin + c] * flat[at + c] + shift[begin + c] + z[at + c]
+                    flat[at + c] = floor if v < floor else v
+            else:
                 for c in range(n):
-                    flat[at + c] = ZERO if flat[at + c] < ZERO else flat[at + c]
+                    v = scale[begin + c] * flat[at + c] + shift[begin + c]
+                    flat[at + c] = floor if v < floor else v
             continue
         for c in range(n):
             first[c] += flat[at + c]
