@@ -127,13 +127,14 @@ def _turn(rotation, vectors):
     return np.matmul(rotation, vectors[:, :, None])[:, :, 0]
 
 
-def camera_from_model(rotation_offset, translation_offset, main):
+def camera_from_model(rotation_offset, translation_offset, main, pivot=None):
     """The pose of the face in the camera: offsets to the main pose, added to its angles and its translation.
 
     Args:
         rotation_offset: (B, 3) offsets to rx, ry, rz in radians.
         translation_offset: (B, 3) in mm.
         main: what `main_pose` returned.
+        pivot: (3,) point of the model that turning leaves where it is, in mm; None: the model's origin, as in the paper.
     Returns:
         (rotation (B, 3, 3), translation (B, 3)).
     """
@@ -141,7 +142,15 @@ def camera_from_model(rotation_offset, translation_offset, main):
     # The three numbers enter one by one: a plain number takes the precision and the place of the array that it meets.
     turned = np.stack([rotation_offset[:, i] + float(angles[i]) for i in range(3)], axis=-1)
     moved = np.stack([translation_offset[:, i] + float(translation[i]) for i in range(3)], axis=-1)
-    return rotation_from_euler(turned), moved
+    rotation = rotation_from_euler(turned)
+    return rotation, moved if pivot is None else moved + pivot_shift(rotation, main, pivot)
+
+
+def pivot_shift(rotation, main, pivot):
+    """The translation that keeps the pivot where the main pose has it, (R_main - R) pivot; (B, 3, 3) -> (B, 3)."""
+    at_rest = rotation_from_euler(np.asarray(main[0], np.float64)[None])[0] @ np.asarray(pivot, np.float64)
+    turned = [sum(rotation[:, i, j] * float(pivot[j]) for j in range(3)) for i in range(3)]
+    return np.stack([float(at_rest[i]) - turned[i] for i in range(3)], axis=-1)
 
 
 @check_shapes(vertices="V 3", landmark_vertices="68")

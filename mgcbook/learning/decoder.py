@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mgcbook.arrays import check_shapes, to_host
-from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, project, transform
+from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, pivot_shift, project, transform
 from mgcbook.face.light import shade
 from mgcbook.face.raster import Fragments, plain
 from mgcbook.face.render import render
@@ -50,6 +50,7 @@ class Decoder:
         camera: a Camera; its width and height are the size of the pictures.
         layout: names and order of the coefficients; None: those of the model's ranks.
         region: name of a region of the model; only triangles that lie in it are drawn. None: all.
+        turn_about_face: the rotation turns the face about the middle of its landmarks; False: about the model's origin (paper).
         antialiased: let the outline of the face depend smoothly on its shape (beyond the paper).
         light_frame: "model": the light turns with the head (MGCNet); "camera": it stays with the camera (Deng et al.).
         shading_moves_shape: False stops the gradient from the shading to the shape, as MGCNet's code does.
@@ -57,8 +58,8 @@ class Decoder:
         ValueError: for a layout that does not fit the model, an unknown region or light frame.
     """
 
-    def __init__(self, model, camera=PAPER_CAMERA, layout=None, *, region=None, antialiased=False, light_frame="model",
-                 shading_moves_shape=True):  # fmt: skip
+    def __init__(self, model, camera=PAPER_CAMERA, layout=None, *, region=None, turn_about_face=False, antialiased=False,
+                 light_frame="model", shading_moves_shape=True):  # fmt: skip
         self.model, self.camera = model, camera
         self.layout = Layout.of(model) if layout is None else layout
         for name, rank in model.ranks.items():
@@ -70,13 +71,17 @@ class Decoder:
         self.antialiased, self.light_frame, self.shading_moves_shape = antialiased, light_frame, shading_moves_shape
         # Paper: renders about 36K vertices; MGCNet's code: 27,660 in training; here: all, or a region of the model by name.
         self.triangles = model.triangles if region is None else _triangles_within(model, region)
-        self.main = main_pose(to_host(model.mean), to_host(model.landmark_vertices), camera)
+        mean, landmark_vertices = to_host(model.mean), to_host(model.landmark_vertices)
+        self.main = main_pose(mean, landmark_vertices, camera)
+        # Paper: turns about the model's origin, which lies nearly ten centimetres behind the face; here: so by default, and
+        # `turn_about_face` for training, because a nod then moves no face out of the picture, and is learned in half the time.
+        self.pivot = mean[landmark_vertices].mean(axis=0, dtype=np.float64) if turn_about_face else None
 
     @check_shapes(coefficients="B K")
     def __call__(self, coefficients):
         """Decode and render B faces; (B, K) -> View."""
         parts = self.layout.split(coefficients)
-        pose = camera_from_model(parts["rotation"], parts["translation"], self.main)
+        pose = self.pose(parts)
         vertices = self.model.shape(parts["identity"], parts["expression"])
         points_camera = transform(*pose, vertices)
         normals = self.model.vertex_normals(vertices)
@@ -86,6 +91,16 @@ class Decoder:
         landmarks = project(self.model.landmarks(points_camera), self.camera)
         return View(vertices, normals, albedo, colors, pose, points_camera, landmarks, drawn.image, drawn.mask, drawn.depth,
                     drawn.fragments, parts)  # fmt: skip
+
+    def pose(self, parts):
+        """The pose camera_from_model of named coefficients; -> (rotation (B, 3, 3), translation (B, 3))."""
+        return camera_from_model(parts["rotation"], parts["translation"], self.main, self.pivot)
+
+    def translation_part(self, pose):
+        """The translation coefficients, in mm, that give a pose; (rotation (B, 3, 3), translation (B, 3)) -> (B, 3)."""
+        rotation, translation = pose
+        offset = translation - np.asarray(self.main[1], translation.dtype)
+        return offset if self.pivot is None else offset - pivot_shift(rotation, self.main, self.pivot)
 
     def zeros(self, count, dtype=np.float32):
         """The coefficients of `count` mean faces in the main pose under an even light; -> (count, K)."""

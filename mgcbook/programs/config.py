@@ -41,8 +41,10 @@ class TrainConfig:
     """Gradients longer than this are scaled down to it; 0 leaves them as they are (paper)."""
     rotation_scale: float = 1.0
     """Radians per unit of the network's rotation outputs."""
-    translation_scale: float = 1.0
-    """Millimetres per unit of the network's translation outputs."""
+    translation_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Millimetres per unit of the network's translation outputs x, y, z."""
+    turn_about_face: bool = False
+    """Rotate the face about its middle, not about the model's origin behind it (beyond the paper)."""
     reprojected: bool = False
     """Depth loss in the form that is 0 at the truth, not the one of the paper (Eq. 4)."""
     antialiased: bool = False
@@ -69,6 +71,7 @@ class TrainConfig:
             _at_least(self, name, 1)
         for name in ("steps", "snapshot_every", "clip_norm", "seed"):
             _at_least(self, name, 0)
+        object.__setattr__(self, "translation_scale", tuple(self.translation_scale))  # JSON knows lists only
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
 
@@ -91,7 +94,9 @@ PRESETS = {
         learning_rate=2e-3,
         schedule="cosine",
         clip_norm=10.0,
-        translation_scale=20.0,
+        # A tenth of the face's size in the picture is half a metre in z: with a millimetre a unit, hours go by before it is found.
+        translation_scale=(20.0, 20.0, 400.0),
+        turn_about_face=True,
         # Paper: both a quarter of this or less; here: more, because minutes are not enough to find the pose first and the shape
         # later, and shapes that stand in for a wrong pose grow far from any face.
         weights=Weights(landmark=4e-3, regularisation=4e-3),

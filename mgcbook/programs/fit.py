@@ -14,7 +14,7 @@ import numpy as np
 
 from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError, NumericalError, UsageError
-from mgcbook.face.camera import camera_from_model, euler_from_rotation, project, transform
+from mgcbook.face.camera import euler_from_rotation, project, transform
 from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.losses import Weights, landmark_loss, regularisation
 from mgcbook.learning.objective import EPIPOLAR, SINGLE_VIEW, total_loss
@@ -64,17 +64,18 @@ class Progress(NamedTuple):
 
 
 @check_shapes(landmarks="B 68 2")
-def pose_from_landmarks(landmarks, model, main, camera):
+def pose_from_landmarks(landmarks, decoder):
     """Rotation and translation coefficients that put the mean face on the landmarks; (B, 68, 2) -> (B, 3) rad, (B, 3) mm.
 
     Far away a pinhole camera is nearly a scaled parallel projection, and that is linear: least squares give its 2 x 3 matrix,
     the nearest pair of orthogonal rows of equal length is two rows of the rotation, their length the scale f / z.
 
     Args:
-        main: the camera's main pose (`Decoder.main`), to which the result is an offset.
+        decoder: a Decoder, to whose main pose the result is an offset.
     Raises:
         DataError: if the landmarks lie on one line or in one point.
     """
+    model, camera = decoder.model, decoder.camera
     points = np.asarray(model.mean, np.float64)[model.landmark_vertices]
     middle = points.mean(axis=0)
     rotations, translations = [], []
@@ -89,8 +90,9 @@ def pose_from_landmarks(landmarks, model, main, camera):
         middle_camera = np.append((found.mean(axis=0) - camera.center) * depth / camera.focal, depth)
         rotations.append(rotation)
         translations.append(middle_camera - rotation @ middle)
-    angles = euler_from_rotation(np.stack(rotations)) - main[0]
-    return np.angle(np.exp(1j * angles)), np.stack(translations) - main[1]
+    pose = np.stack(rotations), np.stack(translations)
+    angles = euler_from_rotation(pose[0]) - decoder.main[0]
+    return np.angle(np.exp(1j * angles)), decoder.translation_part(pose)
 
 
 def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
@@ -105,14 +107,14 @@ def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
     if start is None:
         start = decoder.zeros(len(landmarks))
         parts = decoder.layout.split(start)
-        parts["rotation"], parts["translation"] = pose_from_landmarks(landmarks, decoder.model, decoder.main, decoder.camera)
+        parts["rotation"], parts["translation"] = pose_from_landmarks(landmarks, decoder)
         start = decoder.layout.join(parts).astype(np.float32)
     landmarks = np.asarray(landmarks, np.float32)
     unit = 224 / decoder.camera.width
 
     def loss(params):
         parts = scaled.layout.split(_assemble(params, scaled.layout, len(landmarks)))
-        pose = camera_from_model(parts["rotation"], parts["translation"], decoder.main)
+        pose = decoder.pose(parts)
         predicted = project(transform(*pose, points.shape(parts["identity"], parts["expression"])), decoder.camera)
         error = np.sum(landmark_loss(predicted, landmarks, config.weights.landmark_important)) * unit**2
         return config.weights.landmark * error + config.weights.regularisation * np.sum(regularisation(parts, config.weights))

@@ -28,7 +28,7 @@ class Learner:
         face = builtin.load(config.face)
         layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
         camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
-        self.decoder = Decoder(face, camera, layout, antialiased=config.antialiased)
+        self.decoder = Decoder(face, camera, layout, turn_about_face=config.turn_about_face, antialiased=config.antialiased)
         self.model = {
             "face": face.name,
             "vertices": len(face.mean),

@@ -70,8 +70,9 @@ def look(network, photo, aligned, decoder):
     scale = camera.width / decoder.camera.width
     network_from_photo = Similarity(*(scale * part for part in aligned.crop_from_photo))
     image, _ = warp_image(photo, network_from_photo, camera.height, camera.width)
-    parts = network.decoder.layout.split(network(image[None])[0])
-    return decoder.layout.join(parts).astype(np.float32)
+    parts = network.decoder.layout.split(network(image[None]))
+    parts["translation"] = decoder.translation_part(network.decoder.pose(parts))
+    return decoder.layout.join(parts)[0].astype(np.float32)
 
 
 def find_landmarks(photo, network, *, name="photograph"):

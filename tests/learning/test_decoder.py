@@ -105,3 +105,22 @@ def test_an_antialiased_outline_tells_how_the_area_changes():
 def test_a_layout_of_another_model_is_refused():
     with pytest.raises(ValueError, match="layout: expected 4 identity coefficients for the model 'toy', got 80"):
         Decoder(toy_model(), CAMERA, Layout())
+
+
+@pytest.mark.parametrize("turn_about_face", [False, True])
+def test_a_pose_gives_its_coefficients_back(rng, turn_about_face):
+    decoder = Decoder(toy_model(), CAMERA, turn_about_face=turn_about_face)
+    parts = {"rotation": rng.normal(size=(4, 3)) * 0.3, "translation": rng.normal(size=(4, 3)) * 30}
+    assert_allclose(decoder.translation_part(decoder.pose(parts)), parts["translation"], atol=1e-9)
+
+
+def test_a_nod_about_the_face_leaves_it_in_the_picture():
+    nod = {"rotation": np.array([[0.3, 0.0, 0.0]]), "translation": np.zeros((1, 3))}
+    moved = []
+    for turn_about_face in (False, True):
+        decoder = Decoder(toy_model(), CAMERA, turn_about_face=turn_about_face)
+        middle = decoder.model.mean[decoder.model.landmark_vertices].mean(axis=0)[None, None].astype(float)
+        still = decoder.pose({"rotation": np.zeros((1, 3)), "translation": np.zeros((1, 3))})
+        moved.append(np.abs(transform(*decoder.pose(nod), middle) - transform(*still, middle)).max())
+    assert moved[0] > 1
+    assert moved[1] < 1e-4  # the mean face is float32

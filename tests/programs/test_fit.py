@@ -33,7 +33,7 @@ def photographs(decoder, rng, count=1, *, identity=1.0):
 def test_the_pose_of_the_mean_face_is_found_in_closed_form(decoder, rng):
     truth, _, landmarks = photographs(decoder, rng, 3, identity=0.0)
     parts = decoder.layout.split(truth)
-    rotation, translation = pose_from_landmarks(landmarks, decoder.model, decoder.main, decoder.camera)
+    rotation, translation = pose_from_landmarks(landmarks, decoder)
     assert_allclose(rotation, parts["rotation"], atol=0.03)  # a parallel projection is not quite a pinhole camera
     assert_allclose(translation[:, :2], parts["translation"][:, :2], atol=2.0)
     assert_allclose(translation[:, 2], parts["translation"][:, 2], atol=60.0)
