@@ -9,23 +9,24 @@ from .engine import Tensor, derivative_of, record
 # ---------------------------------------------------------------- sums and extremes
 
 
-def _spread(g, x, axis, keepdims):
+def _spread(g, shape, axis, keepdims):
     """Give a reduced gradient its reduced axes back, as a view."""
     if axis is not None and not keepdims:
         g = np.expand_dims(g, axis)
-    return np.broadcast_to(g, x.shape)
+    return np.broadcast_to(g, shape)
 
 
 @derivative_of(np.sum)
 def sum_(x, axis=None, keepdims=False):
-    return np.sum(x, axis=axis, keepdims=keepdims), lambda g: _spread(g, x, axis, keepdims)
+    shape = x.shape  # not x: a sum does not need it any more, and it may be large
+    return np.sum(x, axis=axis, keepdims=keepdims), lambda g: _spread(g, shape, axis, keepdims)
 
 
 @derivative_of(np.mean)
 def mean(x, axis=None, keepdims=False):
     y = np.mean(x, axis=axis, keepdims=keepdims)
-    share = max(y.size, 1) / max(x.size, 1)
-    return y, lambda g: _spread(g * share, x, axis, keepdims)
+    share, shape = max(y.size, 1) / max(x.size, 1), x.shape
+    return y, lambda g: _spread(g * share, shape, axis, keepdims)
 
 
 def _extreme(function):
@@ -34,7 +35,7 @@ def _extreme(function):
         chosen = (x == y).astype(x.dtype)
         shares = chosen / np.sum(chosen, axis=axis, keepdims=True)  # ties share, as in HIPS autograd
         value = y if keepdims else function(x, axis=axis)
-        return value, lambda g: _spread(g, x, axis, keepdims) * shares
+        return value, lambda g: _spread(g, shares.shape, axis, keepdims) * shares
 
     return rule
 
@@ -53,7 +54,7 @@ def cumsum(x, axis=None):
 @derivative_of(np.linalg.norm)
 def norm(x, axis=None, keepdims=False):
     y = np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
-    return y, lambda g: x * _spread(g / y, x, axis, keepdims)
+    return y, lambda g: x * _spread(g / y, x.shape, axis, keepdims)
 
 
 # ---------------------------------------------------------------- products
@@ -103,7 +104,8 @@ def cross(x, y, axis=-1):
 
 @derivative_of(np.reshape)
 def reshape(x, shape):
-    return np.reshape(x, shape), lambda g: np.reshape(g, x.shape)
+    before = x.shape
+    return np.reshape(x, shape), lambda g: np.reshape(g, before)
 
 
 @derivative_of(np.ravel)

@@ -187,10 +187,10 @@ def stretch(depth):
 def stretched(depth):
     """Seen from the front and from the side; -> (H, 2 W, 3)."""
     views = [seen_from(angle, points=stretch(depth)) for angle in (0, 65)]
-    return np.concatenate([picture[:, 18:206] for picture in views], axis=1)
+    return np.concatenate(views, axis=1)
 
 
-strip(stretched, depth=(0.6, 1.0, 1.4), unit=" times", width=6.2)
+strip(stretched, depth=(0.6, 1.0, 1.4), unit=" times")
 
 # %%
 slider(stretched, depth=(0.5, 1.5), unit=" times", frames=frames,

@@ -156,8 +156,8 @@ sketches.differences(sizes, *errors)
 
 # %% [markdown]
 # Good enough to judge by. But it takes two evaluations for each number, and
-# the network of chapter 13 has 24 million numbers. The tape takes a few
-# evaluations for *all* of them:
+# the network of chapter 13 has millions of them. The tape takes a few
+# evaluations for *all*:
 
 # %%
 def seconds(function, times):

@@ -449,6 +449,7 @@ from mgcbook.learning.coefficients import Layout
 paper = Layout(identity=80, expression=80, albedo=64)
 program = Layout(identity=80, expression=64, albedo=80)
 assert paper.size == program.size == 257
+assert paper.identity + paper.expression + paper.albedo == 224  # Eq. 1
 assert paper.slices["albedo"] != program.slices["albedo"]
 print(paper.lengths)
 

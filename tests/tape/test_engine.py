@@ -74,6 +74,16 @@ def test_backward_lets_go_of_arrays_as_it_plays():
     assert all(r() is None for r in alive)
 
 
+def test_sums_and_means_keep_nothing_of_what_they_add():
+    for add_up in (np.sum, np.mean):
+        large = Tensor(np.ones(9)) + 1.0
+        memory, loss = weakref.ref(large.value), add_up(large)
+        del large
+        gc.collect()
+        assert memory() is None
+        assert next(iter(backward(loss).values())).shape == (9,)
+
+
 def test_a_step_holds_no_array():
     assert engine.Step.__slots__ == ("time", "shape", "parents")
 

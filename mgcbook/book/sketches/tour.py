@@ -69,10 +69,14 @@ def system():
     arrow((1.02, 1.14), (2.46, 2.3))
     arrow((5.2, 1.96), (5.7, 1.48), RED)
     axes.text(5.1, 1.8, "gradients, chapter 2", color=RED, fontsize=8, ha="right", va="center")
-    views = [("covisible map", ORANGE, "chapter 8"), ("warp, Eq. 2", ORANGE, "chapter 9"), ("pixels, Eq. 3\ndepth, Eq. 4", ORANGE, "chapter 10"),
-             ("epipolar\nlines, Eq. 5", ORANGE, "chapter 10")]  # fmt: skip
-    for place, (text, color, chapter) in enumerate(views):
-        box(12.1 - 2.4 * place, 3.95, text, color, chapter)
+    views = [
+        ("covisible map", "chapter 8"),
+        ("warp, Eq. 2", "chapter 9"),
+        ("pixels, Eq. 3\ndepth, Eq. 4", "chapter 10"),
+        ("epipolar\nlines, Eq. 5", "chapter 10"),
+    ]
+    for place, (text, chapter) in enumerate(views):
+        box(12.1 - 2.4 * place, 3.95, text, ORANGE, chapter)
     for place in (0, 1):
         arrow((12.1 - 2.4 * place - 0.04, 4.42), (12.1 - 2.4 * place - 0.5, 4.42))
     axes.text(13.0, 3.8, "three views of one face:", color=ORANGE, ha="right", va="bottom", fontsize=8.5)
