@@ -9,6 +9,7 @@ is 0.5 (see face/camera.py). The difference is added on reading.
 """
 
 import json
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def _numbers(path, lines):
 def _read_npy(path):
     try:
         points = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:  # objects inside would run code when unpickled
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:  # objects inside would run code when unpickled
         raise DataError(f"{path}: expected an .npy file of numbers ({error})") from error
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] not in (2, 3):
         raise DataError(f"{path}: expected numbers (5, 2) or (68, 2), found {getattr(points, 'dtype', '?')} {np.shape(points)}")

@@ -1,6 +1,7 @@
 """A face model on disk: one .npz of plain arrays, no pickle, every array checked before it is believed."""
 
 import json
+import tokenize
 import zipfile
 import zlib
 
@@ -27,7 +28,8 @@ SHAPES = {
     "landmark_vertices": "68",
     "mirror": "V",
 }
-UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError, RuntimeError, SyntaxError)
+UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError, RuntimeError, SyntaxError,
+              tokenize.TokenError)  # fmt: skip
 """What Python's zip reader and NumPy raise on files that are cut short, damaged or something else."""
 INDICES = ("triangles", "landmark_vertices", "mirror")
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import tokenize
 import zipfile
 import zlib
 
@@ -55,7 +56,7 @@ def _parse(data, where, *, may_hold_objects=False):
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_fortran, kind = read(file)
-    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError) as error:
+    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise DataError(f"{where}: expected a .npy file, found something else ({str(error)[:80]})") from error
     rest = data[file.tell() :]
     if kind.hasobject:

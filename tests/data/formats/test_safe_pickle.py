@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -175,7 +176,8 @@ def test_npy_of_numbers_of_objects_and_of_lies(tmp_path):
     with pytest.raises(DataError, match="nothing was run"):
         read_npy(tmp_path / "c.npy")
     whole = (tmp_path / "a.npy").read_bytes()
-    for broken in (whole[:40], whole[:-8], whole.replace(b"(2, 3)", b"(2, 9)"), b"", b"\x93NUMPY\x01\x00\xff\xff{"):
+    for broken in (whole[:40], whole[:-8], whole.replace(b"(2, 3)", b"(2, 9)"), b"", b"\x93NUMPY\x01\x00\xff\xff{",
+                   whole.replace(b"'descr'", b"'descr\n'"), whole.replace(b"(2, 3)", b"((2, 3")):  # fmt: skip
         (tmp_path / "d.npy").write_bytes(broken)
         with pytest.raises(DataError):
             read_npy(tmp_path / "d.npy")
@@ -191,3 +193,25 @@ def test_npz_gives_what_was_asked_for_and_no_objects(tmp_path):
     (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:100])
     with pytest.raises(DataError, match=r"expected a whole \.npz file"):
         read_npz(tmp_path / "b.npz", ("x",))
+
+
+@pytest.mark.parametrize("change", [(b"(2, 3)", b"((2, 3"), (b"'descr'", b"'de\nr''"), (b"{", b"(")])
+def test_a_broken_header_of_npy_is_one_error_for_every_reader(tmp_path, change):
+    """Found by mutation: NumPy raises an error of its tokenizer for some of these."""
+    from mgcbook.data.landmarks import read_landmarks
+    from mgcbook.face.morphable import FaceModel
+
+    np.save(tmp_path / "a.npy", np.zeros((2, 3)))
+    broken = (tmp_path / "a.npy").read_bytes().replace(*change)
+    (tmp_path / "a.npy").write_bytes(broken)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("mean.npy", broken)
+    readers = (
+        (read_npy, "a.npy"),
+        (read_landmarks, "a.npy"),
+        (FaceModel.load, "a.npz"),
+        (lambda p: read_npz(p, ["mean"]), "a.npz"),
+    )
+    for reader, name in readers:
+        with pytest.raises(DataError):
+            reader(tmp_path / name)
