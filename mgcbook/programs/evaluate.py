@@ -18,6 +18,9 @@ from mgcbook.files import atomic_write
 from mgcbook.learning.metrics import depth_error, nme, rotation_error_degrees, shape_spread, vertex_error
 
 PROTOCOLS = ("synthetic",)
+TABLE_PROTOCOLS = ("aflw2000", "aflw2000-reannotated", "micc", "frgc", "bu3dfe", "now",
+                   "synthetic-aflw2000", "synthetic-micc", "synthetic-frgc", "synthetic-bu3dfe", "synthetic-now")  # fmt: skip
+"""Those of `mgcbook.programs.protocols`."""
 METRICS = {
     "nme_percent": "landmarks, % of the face's size",
     "vertex_mm": "shape after rigid alignment, mm",
@@ -188,18 +191,24 @@ class EvaluateOptions:
 
     weights: Positional[Path]
     """Folder of a training run, or one of its checkpoints."""
-    protocol: Literal["synthetic"] = "synthetic"
-    """What to measure against: the held-out synthetic faces."""
+    protocol: Literal[("synthetic", *TABLE_PROTOCOLS)] = "synthetic"
+    """What to measure against: "synthetic", held-out synthetic faces with their whole truth; the others give a row of one of the
+    paper's tables, on a data set or on synthetic faces."""
     count: int | None = None
     """How many faces; all of a data set or 100 of the protocol's own if not given."""
     data: Path | None = None
-    """A data set with truth to use instead of the protocol's own faces."""
+    """Folder of the protocol's data set; for "synthetic", a data set with truth instead of the protocol's own faces."""
+    landmarks: Path | None = None
+    """Folder of landmark files that photographs of a data set are aligned by, instead of its own."""
     out: Path | None = None
     """JSON file for every number; by default evaluation-<protocol>.json beside the weights."""
 
 
 def run(options: EvaluateOptions):
     """Evaluate, print the table, write the numbers."""
+    if options.protocol in TABLE_PROTOCOLS:
+        _run_table(options)
+        return
     from tqdm.auto import tqdm
 
     from mgcbook.programs.config import from_dict
@@ -223,6 +232,28 @@ def run(options: EvaluateOptions):
     path = options.out or folder / f"evaluation-{options.protocol}.json"
     result.save(path)
     print(result.table())
+    print(f"every number: {path}")
+
+
+def _run_table(options):
+    """A protocol of the paper's tables: print the table, write numbers and pictures."""
+    from tqdm.auto import tqdm
+
+    from mgcbook.programs.protocols import measure
+    from mgcbook.programs.trained import open_trained
+
+    with tqdm(unit="item", disable=None) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = measure(options.protocol, open_trained(options.weights), data=options.data, landmarks=options.landmarks,
+                         count=options.count, progress=progress)  # fmt: skip
+    folder = options.weights if options.weights.is_dir() else options.weights.parent
+    path = options.out or folder / f"evaluation-{options.protocol}.json"
+    report.save(path)
+    print(report.table())
     print(f"every number: {path}")
 
 

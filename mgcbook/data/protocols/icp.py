@@ -14,6 +14,9 @@ from scipy.spatial.transform import Rotation
 from mgcbook.errors import DataError
 from mgcbook.learning.metrics import rigid_alignment
 
+COARSE = 3000
+"""Points that are moved first."""
+
 
 class Motion(NamedTuple):
     """p_a = scale R p_b + translation; named `a_from_b`."""
@@ -57,14 +60,14 @@ def procrustes(points, target, *, with_scale=False):
     return Motion(found.rotation[0], found.translation[0], float(found.scale[0]))
 
 
-def icp(points, surface, *, start=None, with_scale=False, steps=60, tolerance=1e-9, reach=None):
+def icp(points, surface, *, start=None, with_scale=False, steps=60, tolerance=1e-6, reach=None):
     """surface_from_points that lays points on a surface; (P, 3), Surface -> Motion.
 
     Args:
         start: Motion to begin with; None: the points as they lie.
         with_scale: also find the scale.
         steps: at the most.
-        tolerance: stops when a step moves no point by more than this part of their spread.
+        tolerance: stops when a step moves no point by more than this part of their spread, or makes nothing better.
         reach: points further from the surface than this, in its unit, do not count; None: all count.
     Raises:
         DataError: for fewer than seven points, or if none is within reach.
@@ -74,19 +77,30 @@ def icp(points, surface, *, start=None, with_scale=False, steps=60, tolerance=1e
         raise DataError(f"icp: expected (P, 3) with at least seven points, got {points.shape}")
     motion = Motion(np.eye(3), np.zeros(3)) if start is None else start
     spread = np.sqrt(points.var(axis=0).sum()) * motion.scale
-    exact = False  # while the points still move, nearly the closest point does
+    every = points
+    exact, points = False, every[:: max(len(every) // COARSE, 1)]  # while they still move, some points and nearly the closest do
+    last = np.inf
     for _ in range(steps):
         moved = motion.apply(points)
         near = surface.closest(moved, exact=exact)
         counted = np.ones(len(points), bool) if reach is None else near.distance <= reach
         if counted.sum() < 7:
             raise DataError("icp: the points are further from the surface than the reach; are units and start right?")
-        step = _plane_step(moved[counted], near.position[counted], surface.normals[near.triangle[counted]], with_scale, spread)
+        normals = surface.normals[near.triangle[counted]]
+        error = np.mean(np.sum((moved - near.position)[counted] * normals, axis=1) ** 2)
+        if error > (0.9999 if exact else 0.99) * last:  # noise keeps the points trembling; no step is better any more
+            if exact:
+                break
+            exact, points, last = True, every, np.inf
+            continue
+        last = error
+        step = _plane_step(moved[counted], near.position[counted], normals, with_scale, spread)
         motion = step.after(motion)
         moves = np.abs(step.apply(moved) - moved).max() / spread
-        if exact and moves < tolerance:
-            break
-        exact = exact or moves < 1e-3
+        if moves < tolerance:
+            if exact:
+                break
+            exact, points, last = True, every, np.inf
     return motion
 
 

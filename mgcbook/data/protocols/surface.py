@@ -11,8 +11,8 @@ import numpy as np
 
 from mgcbook.errors import DataError
 
-NEAREST = 8
-"""Triangles tried first; most points are then done."""
+NEAREST = 6
+"""Triangles tried first."""
 
 
 class Closest(NamedTuple):
@@ -51,39 +51,38 @@ class Surface:
         self.normals = normals[good] / area[good, None]
         middles = self.corners.mean(axis=1)
         radius = np.linalg.norm(self.corners - middles[:, None], axis=-1).max(axis=1)
-        octave = np.floor(np.log2(np.maximum(radius / radius.min(), 1)) / 2).astype(int)  # sizes within a factor of four
-        self._groups = [(cKDTree(middles[octave == size]), np.flatnonzero(octave == size), radius[octave == size].max())
-                        for size in np.unique(octave)]  # fmt: skip
+        self._middles, self._radius = middles, radius
+        self._tree = cKDTree(middles)
+        octave = np.floor(np.log2(np.maximum(radius / radius.min(), 1))).astype(int)  # sizes within a factor of two
+        self._groups = []
+        for size in np.unique(octave):
+            numbers = np.flatnonzero(octave == size)
+            self._groups.append((cKDTree(middles[numbers]), numbers, radius[numbers].max()))
 
     def closest(self, points, *, exact=True):
         """The nearest points of the surface; (P, 3) -> Closest.
 
         Args:
-            exact: False tries only the nearest triangles, which is enough while an alignment is still moving.
+            exact: False tries only the triangles with the nearest middles, enough while an alignment is still moving.
         """
         points = np.asarray(points, np.float64)
         best = Closest(np.full(len(points), np.inf), np.zeros_like(points), np.zeros(len(points), np.int64))
-        left = []
-        for tree, numbers, _ in self._groups:
-            count = min(NEAREST, len(numbers))
-            away, near = tree.query(points, count)
-            away, near = away.reshape(len(points), count), near.reshape(len(points), count)
-            self._try(points, np.repeat(np.arange(len(points)), count), numbers[near.ravel()], best)
-            left.append(away[:, -1] if count < len(numbers) else np.full(len(points), np.inf))
-        if exact:
-            for group, away in zip(self._groups, left, strict=True):
-                self._finish(points, group, away, best)
+        count = min(NEAREST, len(self._middles))
+        near = self._tree.query(points, count)[1].reshape(len(points), count)
+        self._try(points, np.repeat(np.arange(len(points)), count), near.ravel(), best)
+        for start in range(0, len(points) if exact else 0, 4000):
+            self._finish(points, np.arange(start, min(start + 4000, len(points))), best)
         return best
 
-    def _finish(self, points, group, away, best):
-        """All triangles of a group that may still win; away: (P,) distance of the last middle that was tried."""
-        tree, numbers, radius = group
-        undecided = np.flatnonzero(away - radius < best.distance)
-        for start in range(0, len(undecided), 2000):
-            part = undecided[start : start + 2000]
+    def _finish(self, points, part, best):
+        """Try every triangle that can still win for the points `part`."""
+        for tree, numbers, radius in self._groups:
             found = tree.query_ball_point(points[part], best.distance[part] + radius)
             who = np.repeat(part, [len(one) for one in found])
-            self._try(points, who, numbers[np.concatenate([np.asarray(one, np.int64) for one in found])], best)
+            number = numbers[np.concatenate([np.asarray(one, np.int64) for one in found])]
+            away = np.linalg.norm(self._middles[number] - points[who], axis=1)
+            can_win = away - self._radius[number] < best.distance[who]
+            self._try(points, who[can_win], number[can_win], best)
 
     def _try(self, points, who, numbers, best):
         """Let triangles compete for points; who: (C,) rising numbers of points, numbers: (C,) triangles."""

@@ -11,9 +11,12 @@ import re
 import numpy as np
 
 from mgcbook.data.sources.sample import ALONE, Item, Sample, Source, find, inside
+from mgcbook.data.sources.scans import read_points
 from mgcbook.errors import UsageError
 
 NAME = re.compile(r"(\d+)d(\d+)")
+MARKED = (".pp", ".txt", ".npy")
+"""Points marked on a scan, <person>d<number>.pp and so on, are not part of FRGC."""
 PICTURES = {".ppm", ".jpg", ".png"}
 
 
@@ -45,8 +48,11 @@ class FRGC(Source):
     def _read(self, key):
         person, number = NAME.fullmatch(key).groups()
         picture = self._pictures.get(f"{person}d{int(number) + 1}", self._pictures.get(key))
-        return Sample(key, None if picture is None else inside(self.folder, picture), subject=person, group=key,
-                      mesh=inside(self.folder, self._files[key]))  # fmt: skip
+        mesh = inside(self.folder, self._files[key])
+        marked = [path for path in (mesh.with_name(f"{key}{end}") for end in MARKED) if path.is_file()]
+        points = read_points(inside(self.folder, marked[0])) if marked else None
+        return Sample(key, None if picture is None else inside(self.folder, picture), subject=person, group=key, mesh=mesh,
+                      scan_landmarks=points)  # fmt: skip
 
     def items(self, views=None, rng=None):
         """One scan each."""

@@ -156,7 +156,7 @@ def _gunzip(path, data):
     return plain
 
 
-def read_points(path):
+def read_points(path, *, most=10_000):
     """Points marked on a scan, by the ending: .pp (MeshLab), .bnd (BU-3DFE), .ljson (Menpo), .txt or .npy; -> (L, 3) float64.
 
     Raises:
@@ -168,7 +168,7 @@ def read_points(path):
     if reader is None:
         raise DataError(f"{path}: expected points in a file ending in .pp, .bnd, .ljson, .txt or .npy")
     points = np.asarray(reader(path), np.float64)
-    if points.ndim != 2 or points.shape[1] != 3 or not 1 <= len(points) <= 10_000:
+    if points.ndim != 2 or points.shape[1] != 3 or not 1 <= len(points) <= most:
         raise DataError(f"{path}: expected points (L, 3), found {points.shape}")
     if not np.isfinite(points).all():
         raise DataError(f"{path}: a point is not finite")
