@@ -1,62 +1,70 @@
 """HDF5 files without their doors: no links, no external storage, no virtual data sets, no foreign filters, no large surprises.
 
 A data set in an HDF5 file may say that its numbers lie in another file of this machine. Such ones are refused before they are
-read, at every step of a path.
+read, at every step of a path. And because damaged files make the HDF5 library itself crash or turn in circles, another process
+(`hdf5_child`) opens the file: here only finished arrays arrive, or an error after a while.
 """
 
 import contextlib
+import json
 import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import numpy as np
 
+from mgcbook.data.formats import hdf5_child
 from mgcbook.data.formats.safe_file import check_file
 from mgcbook.errors import DataError
 
-MOST_ARRAY = 512 << 20
-"""Bytes that an array may have when read."""
-_MOST_TEXT = 1 << 20
-_DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3
-_BEST_RATIO = 1100
-"""Deflate packs at most 1032 to 1: more numbers than that for a byte in the file are not there."""
+PATIENCE = 20.0
+"""Seconds that an answer may take, and one more for every SLOWEST bytes of the file."""
+SLOWEST = 10e6
 
 
 @contextlib.contextmanager
-def open_hdf5(path):
+def open_hdf5(path, *, patience=PATIENCE):
     """Open an HDF5 file for reading; with open_hdf5(path) as file: file.array("shape/model/mean").
 
     Raises:
-        DataError: for whatever is wrong with the file, also while it is read within the block.
+        DataError: if there is no such file; what is wrong inside shows when it is read.
     """
-    import h5py
-
     path = check_file(path)
-    try:
-        with h5py.File(path, "r") as file:
-            yield Hdf5(file, path)
-    except DataError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, AttributeError) as error:
-        message = f"{type(error).__name__}: {str(error)[:120]}"
-        raise DataError(f"{path}: expected a whole HDF5 file, found a broken or another one ({message})") from error
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PATH": "::"}
+    command = [sys.executable, "-S", str(Path(hdf5_child.__file__)), str(path.resolve())]
+    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)  # -S: quick, but knows no packages
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        try:
+            yield Hdf5(process, path, patience + path.stat().st_size / SLOWEST)
+        finally:
+            process.kill()
 
 
 class Hdf5:
-    """The plain arrays of an open HDF5 file."""
+    """The plain arrays of an HDF5 file that another process holds open."""
 
-    def __init__(self, file, path):
-        self._file, self.path = file, path
+    def __init__(self, process, path, patience):
+        self._process, self.path, self._patience = process, path, patience
 
     def __contains__(self, name):
-        place = self._file
-        for part in name.split("/"):
-            if not hasattr(place, "keys") or part not in place:
-                return False
-            place = self._step(place, part, name)
-        return True
+        return self._ask("has", name)
 
     def names(self):
         """Names in the topmost group."""
-        return sorted(self._file.keys())
+        return self._ask("names")
+
+    def text(self, name):
+        """A string at a path; -> str.
+
+        Raises:
+            DataError: if it is not there or is no string.
+        """
+        return self._ask("text", name)
 
     def array(self, name, *, columns=None, optional=False):
         """Numbers at a path; -> array in the file's type.
@@ -65,64 +73,36 @@ class Hdf5:
             columns: of two-dimensional ones read only so many first columns.
             optional: return None if there is nothing at the path.
         Raises:
-            DataError: if it is not there, is a link, lies in another file, is no array of numbers, or is too large.
+            DataError: if it is not there, is a link, lies in another file, is no array of numbers, is too large or not finite.
         """
         if optional and name not in self:
             return None
-        data = self._data_set(name)
-        if data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
-            raise DataError(f"{self.path}: {name}: expected numbers, found {data.dtype}")
-        shape = data.shape if columns is None or data.ndim != 2 else (data.shape[0], min(columns, data.shape[1]))
-        length = math.prod(shape) * data.dtype.itemsize
-        stored = data.id.get_storage_size()
-        if len(shape) > 3 or length > min(MOST_ARRAY, _BEST_RATIO * max(stored, 1)):
-            raise DataError(
-                f"{self.path}: {name}: expected at most {MOST_ARRAY >> 20} MB that are in the file, "
-                f"found shape {data.shape} with {stored} bytes"
-            )
-        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > MOST_ARRAY:
-            raise DataError(f"{self.path}: {name}: pieces of {data.chunks} numbers are too large")
-        array = data[tuple(slice(size) for size in shape)]
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"{self.path}: {name}: expected finite numbers, found NaN or infinity; the file is damaged")
-        return array
+        return self._ask("array", name, columns)
 
-    def text(self, name):
-        """A string at a path; -> str.
+    def _ask(self, do, name="", columns=None):
+        request = json.dumps({"do": do, "name": name, "columns": columns}).encode() + b"\n"
+        too_late = threading.Timer(self._patience, self._process.kill)
+        too_late.start()
+        try:
+            self._process.stdin.write(request)
+            self._process.stdin.flush()
+            return self._answer()
+        except (BrokenPipeError, EOFError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{self.path}: {name}: the HDF5 library crashed, or took more than {self._patience:.0f} s; the "
+                            "file is broken, copy or download it again") from None  # fmt: skip
+        finally:
+            too_late.cancel()
 
-        Raises:
-            DataError: if it is not there or is no string.
-        """
-        data = self._data_set(name)
-        if data.dtype.kind not in "SO" or data.size != 1 or data.nbytes > _MOST_TEXT:
-            raise DataError(f"{self.path}: {name}: expected a string, found {data.dtype} {data.shape}")
-        value = data.reshape(-1)[0] if isinstance(data, np.ndarray) else data[()]
-        value = value.flat[0] if isinstance(value, np.ndarray) else value
-        if not isinstance(value, bytes | str) or len(value) > _MOST_TEXT:
-            raise DataError(f"{self.path}: {name}: expected a string of at most {_MOST_TEXT} characters")
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-    def _data_set(self, name):
-        import h5py
-
-        data = self._file
-        for part in name.split("/"):
-            data = self._step(data, part, name)
-        if not isinstance(data, h5py.Dataset):
-            raise DataError(f"{self.path}: {name}: expected an array, found a {type(data).__name__.lower()}")
-        if data.external or data.is_virtual:
-            raise DataError(f"{self.path}: {name}: its numbers lie in another file, which is never opened; copy them in")
-        properties = data.id.get_create_plist()
-        filters = {properties.get_filter(i)[0] for i in range(properties.get_nfilters())}
-        if not filters <= {_DEFLATE, _SHUFFLE, _CHECKSUM}:
-            raise DataError(f"{self.path}: {name}: packed in an unusual way ({sorted(filters)}); save it with gzip or plainly")
-        return data
-
-    def _step(self, group, part, name):
-        import h5py
-
-        if not isinstance(group, h5py.Group) or part not in group:
-            raise DataError(f"{self.path}: expected {name!r}, found no {part!r}; is it another kind of model?")
-        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise DataError(f"{self.path}: {name}: {part!r} is a link to somewhere else, which is never followed")
-        return group[part]
+    def _answer(self):
+        said = json.loads(self._process.stdout.readline(8 * hdf5_child.MOST_TEXT))
+        if "error" in said:
+            raise DataError(f"{self.path}: {said['error']}")
+        if "value" in said:
+            return said["value"]
+        kind, shape = np.dtype(said["dtype"]), tuple(said["shape"])
+        data = self._process.stdout.read(math.prod(shape) * kind.itemsize)
+        if len(data) != math.prod(shape) * kind.itemsize:
+            raise EOFError
+        return np.frombuffer(data, kind).reshape(shape)

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import loadmat, savemat, whosmat
 
+from mgcbook.data.formats import hdf5_child
 from mgcbook.data.formats.safe_file import Source, check_file
 from mgcbook.data.formats.safe_hdf5 import open_hdf5
 from mgcbook.data.formats.safe_mat import read_mat
@@ -159,6 +160,19 @@ def test_hdf5_files_lead_nowhere_else(tmp_path, name, said):
         file.array(name)
     with open_hdf5(tmp_path / "a.h5") as file, pytest.raises(DataError):
         file.text(name)
+
+
+@pytest.mark.parametrize("body", ["import os; os.abort()", "import time; time.sleep(60)", "print('no JSON')"])
+def test_a_library_that_crashes_or_hangs_is_one_error(tmp_path, monkeypatch, body):
+    """Mutated files make the HDF5 library do both; here another program stands for it."""
+    (tmp_path / "child.py").write_text(body)
+    (tmp_path / "a.h5").write_bytes(b"any")
+    monkeypatch.setattr(hdf5_child, "__file__", str(tmp_path / "child.py"))
+    with (
+        open_hdf5(tmp_path / "a.h5", patience=1.0) as file,
+        pytest.raises(DataError, match=r"a\.h5: .*crashed, or took more than 1 s"),
+    ):
+        file.array("mean")
 
 
 def test_a_cut_or_foreign_hdf5_file_is_one_error(tmp_path):
