@@ -17,11 +17,11 @@ import warnings
 
 PROGRAMS = {
     "demo": "the whole system in minutes: train, evaluate, fit a photograph; pictures in runs/demo",
-    "prepare": "align and cut out the pictures of a data set for training",
     "train": "train the network on triples of views, or go on with an interrupted run",
     "fit": "fit the face model to one or several photographs by gradient descent",
     "reconstruct": "turn a photograph into a 3D face with trained weights",
     "evaluate": "measure trained weights against known faces",
+    "prepare": "align and cut out the pictures of a data set for training",
     "convert": "turn a face model of another project (ICT-FaceKit, BFM, FLAME, ...) into a model file",
     "plot": "draw the loss curves of a training run",
     "bench": "measure how fast network, rasterizer, tape and training steps are",

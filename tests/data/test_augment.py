@@ -52,7 +52,8 @@ def test_colors_of_all_views_change_alike(rng):
 
 
 def test_a_batch_is_changed_as_a_copy_the_same_for_the_same_seed(views):
-    batch = dict(zip(("images", "landmarks", "skin"), (array[None].repeat(4, 0) for array in views), strict=True), flags=np.full(4, 2))
+    batch = {name: array[None].repeat(4, 0) for name, array in zip(("images", "landmarks", "skin"), views, strict=True)}
+    batch["flags"] = np.full(4, 2)
     before = {name: array.copy() for name, array in batch.items()}
     first, second = (augment(np.random.default_rng(5), batch, Augmentation(scale=0.1)) for _ in range(2))
     for name, array in batch.items():

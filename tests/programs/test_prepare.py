@@ -116,7 +116,8 @@ def test_all_bad_is_an_error(tmp_path, template, rng):
 
 
 def test_the_command_says_what_was_left_out(tmp_path, photos, capsys):
-    run(PrepareOptions("folder", photos, tmp_path / "out", size=48, face="light", views=1, limit=4, settings=("together=nothing",)))
+    settings = ("together=nothing",)
+    run(PrepareOptions("folder", photos, tmp_path / "out", size=48, face="light", views=1, limit=4, settings=settings))
     said = capsys.readouterr().out
     assert "3 items of 1 views" in said and "1 items left out" in said and "2.png" in said
     with pytest.raises(UsageError, match="no such setting"):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
-from tests.toy import toy_model
 
 from mgcbook.data.protocols.icp import Motion, icp, procrustes
 from mgcbook.data.protocols.surface import Surface
 from mgcbook.errors import DataError
+from tests.toy import toy_model
 
 
 @pytest.fixture(scope="module")

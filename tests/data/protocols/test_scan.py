@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tests.toy import toy_model
 
 from mgcbook.data.protocols.registered import registered_error
 from mgcbook.data.protocols.scan import FIVE, FRGC, MICC, SEVEN, ScanProtocol, crop, global_scale, now_error, scan_error
 from mgcbook.data.protocols.synthetic import subdivided, synthetic_scan
 from mgcbook.data.protocols.tables import cumulative, draw_cumulative, heat, heat_map, published, table
 from mgcbook.errors import DataError, UsageError
+from tests.toy import toy_model
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,8 @@ def test_the_crop_is_that_of_brute_force(face, rng):
 @pytest.mark.parametrize("scale", ["none", "per-mesh"])
 def test_the_true_shape_has_the_error_of_the_noise(face, direction, scale):
     model, vertices, marked, scan, points = face
-    found = scan_error(vertices, model.triangles, vertices[marked], scan, points, ScanProtocol(scale, radius=60, direction=direction))
+    protocol = ScanProtocol(scale, radius=60, direction=direction)
+    found = scan_error(vertices, model.triangles, vertices[marked], scan, points, protocol)
     assert 0.02 < found.error < 0.08
     assert found.scan_from_shape.scale == pytest.approx(1, abs=2e-3)
 

@@ -91,7 +91,7 @@ def test_mgcnet_records_come_back(tmp_path, rng):
 
     class Two:
         camera = PAPER_CAMERA
-        images = np.broadcast_to(np.linspace(0.1, 0.9, 3)[:, None, None, None], (3, 224, 224, 3))  # noqa: RUF012
+        images = np.broadcast_to(np.linspace(0.1, 0.9, 3)[:, None, None, None], (3, 224, 224, 3))
         marks = rng.uniform(50, 170, (3, 68, 2))
 
         def __len__(self):
@@ -136,7 +136,8 @@ def test_micc_pairs_scans_with_marked_points_and_films(tmp_path, rng):
     source = open_source("micc", tmp_path)
     assert [sample.key for sample in source] == ["subject_01/frontal1", "subject_01/frontal2"]
     assert source.sample("subject_01/frontal1").scan_landmarks.shape == (68, 3)
-    assert {name: len(paths) for name, paths in source.films("subject_01").items()} == {"cooperative": 0, "indoor": 1, "outdoor": 0}
+    films = source.films("subject_01")
+    assert {name: len(paths) for name, paths in films.items()} == {"cooperative": 0, "indoor": 1, "outdoor": 0}
 
 
 def test_real_marked_points_of_micc_load(realkit):
@@ -175,7 +176,8 @@ def test_frgc_range_pictures_become_meshes(tmp_path, rng):
     scan = read_scan(sample.mesh)
     assert len(scan.vertices) == 19
     assert len(scan.triangles) == 2 * 9 - 1, "none across the jump of 100 mm, one cell lost its corner"
-    for damaged in (gzip.compress(text.encode())[:-20], gzip.compress(b"4 rows\n5 columns\npixels\n1 2"), b"99999999 rows\n1 c\npixels\n"):
+    short, huge = gzip.compress(b"4 rows\n5 columns\npixels\n1 2"), b"99999999 rows\n1 c\npixels\n"
+    for damaged in (gzip.compress(text.encode())[:-20], short, huge):
         (place / "02463d546.abs.gz").write_bytes(damaged)
         with pytest.raises(DataError, match="02463d546"):
             read_scan(sample.mesh)
@@ -185,8 +187,8 @@ def test_now_pairs_photographs_with_scans(tmp_path, rng):
     key = "FaMoS_1/multiview_neutral/IMG_1"
     (tmp_path / "imagepathsvalidation.txt").write_text(f"{key}.jpg\n")
     picture(tmp_path / "final" / "iphone_pictures" / f"{key}.jpg", rng)
-    for name, content in (("scans/FaMoS_1/a.obj", OBJ),
-                          ("scans_lmks_onlypp/FaMoS_1/a.pp", "".join(f'<point y="2" z="3" x="{i}" active="1" name="{i}"/>\n' for i in range(7)))):  # fmt: skip
+    marked = "".join(f'<point y="2" z="3" x="{i}" active="1" name="{i}"/>\n' for i in range(7))
+    for name, content in (("scans/FaMoS_1/a.obj", OBJ), ("scans_lmks_onlypp/FaMoS_1/a.pp", marked)):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(content)
     sample = open_source("now", tmp_path).sample(key)
@@ -221,7 +223,9 @@ def test_broken_scans_are_named(tmp_path, name, content):
         read_scan(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.pp", '<point x="1" y="2"/>'), ("a.bnd", "0 1 nan 3"), ("a.ljson", "[]"), ("a.txt", "1 2")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.pp", '<point x="1" y="2"/>'), ("a.bnd", "0 1 nan 3"), ("a.ljson", "[]"), ("a.txt", "1 2")]
+)
 def test_broken_points_are_named(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=name):
