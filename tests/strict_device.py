@@ -157,8 +157,8 @@ def _in_place(name):
     return operator
 
 
-_METHODS = ("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "mean", "min", "ravel", "reshape", "sum", "transpose",
-            "__neg__", "__abs__", "__invert__")  # fmt: skip
+_METHODS = ("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "mean", "min", "ravel", "reshape", "sum",
+            "transpose", "__neg__", "__abs__", "__invert__")  # fmt: skip
 for _name in _METHODS:
     setattr(DeviceArray, _name, _method(_name))
 for _name in ["item", "tolist", "__bool__", "__float__", "__int__", "__index__"]:

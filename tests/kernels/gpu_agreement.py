@@ -1,0 +1,203 @@
+"""What the GPU kernels must agree on with the CPU's, as functions that run on a GPU and in the simulator.
+
+    NUMBA_ENABLE_CUDASIM=1 python -m tests.kernels.gpu_agreement        runs all in the simulator, one line of JSON for each
+"""
+
+import inspect
+import json
+import sys
+import time
+import traceback
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mgcbook.arrays import to_host
+from mgcbook.face.antialias import edge_neighbours
+from mgcbook.kernels import cpu, twins
+
+LENS = 40.0, (9.5, 6.3)
+HEIGHT, WIDTH = 13, 19
+
+
+def soup(rng, count=16, batch=2, spread=3.0):
+    """Triangles anywhere: in front, behind, across the near plane, beside the picture."""
+    points = rng.normal(size=(batch, 3 * count, 3)) * [spread, spread, 3.0] + [0.0, 0.0, 3.0]
+    return points.astype(np.float32), rng.permutation(3 * count).reshape(-1, 3).astype(np.int32)
+
+
+def mesh(rng, n=9, batch=2):
+    """A bumpy sheet of small triangles that fills most of the picture; no edge meets a pixel centre."""
+    x, y = np.meshgrid(np.linspace(-0.2, 0.2, n), np.linspace(-0.16, 0.16, n))
+    z = 4 + 0.3 * np.sin(15 * x + rng.normal(size=(batch, 1, 1))) + 0.05 * rng.normal(size=(batch, n, n))
+    x, y = x + 0.005 * rng.normal(size=z.shape), y + 0.005 * rng.normal(size=z.shape)
+    points = np.stack([x * z, y * z, z], axis=-1).reshape(batch, n * n, 3)
+    i = np.arange(n * n).reshape(n, n)
+    quads = [i[:-1, :-1], i[1:, :-1], i[1:, 1:], i[:-1, :-1], i[1:, 1:], i[:-1, 1:]]
+    return points.astype(np.float32), np.stack(quads, axis=-1).reshape(-1, 3).astype(np.int32)
+
+
+def agree(kernels, name, *arguments, tolerance=1e-6, move=lambda array: array, **settings):
+    """Run a kernel and the CPU's on the same arguments; numbers within `tolerance` of the largest, whole numbers the same."""
+    expected = getattr(cpu, name)(*arguments, **settings)
+    moved = {key: move(value) if isinstance(value, np.ndarray) else value for key, value in settings.items()}
+    found = getattr(kernels, name)(*(move(a) if isinstance(a, np.ndarray) else a for a in arguments), **moved)
+    as_tuple = lambda result: result if isinstance(result, tuple) else (result,)
+    for ours, theirs in zip(as_tuple(to_host(found)), as_tuple(expected), strict=True):
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, name
+        if ours.dtype.kind == "f":
+            assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max(initial=0), err_msg=name)
+        else:
+            assert_array_equal(ours, theirs, err_msg=name)
+    return expected
+
+
+def rasterize_a_soup(kernels, rng, **options):
+    """Crossing the near plane, behind, beside the image; some not active."""
+    points, triangles = soup(rng)
+    active = rng.random((2, len(triangles))) < 0.8
+    triangle, *_ = agree(kernels, "rasterize", points, triangles, *LENS, HEIGHT, WIDTH, active=active, near=0.5, **options)
+    drawn = np.unique(triangle[0][triangle[0] >= 0])
+    assert len(drawn) > 3 and (points[0, triangles[drawn], 2] < 0.5).any()
+
+
+def rasterize_one_side(kernels, rng, **options):
+    points, triangles = soup(rng, count=16)
+    triangles[::2] = triangles[::2, ::-1]
+    agree(kernels, "rasterize", points, triangles, *LENS, HEIGHT, WIDTH, near=0.5, cull=True, **options)
+
+
+def rasterize_a_mesh(kernels, rng, **options):
+    points, triangles = mesh(rng)
+    triangle, *_ = agree(kernels, "rasterize", points, triangles, *LENS, HEIGHT, WIDTH, **options)
+    assert (triangle >= 0).mean() > 0.5
+
+
+def rasterize_what_must_not_be_drawn(kernels, rng, **options):
+    """NaN, infinite and huge coordinates, corners in one place, a triangle without area."""
+    points, triangles = mesh(rng, n=5, batch=1)
+    points[0, :4] = [[np.nan] * 3, [np.inf] * 3, [1e30] * 3, [0] * 3]
+    triangles = np.concatenate([triangles, [[5, 5, 6], [7, 7, 7], [0, 10, 20], [1, 10, 20]]]).astype(np.int32)
+    agree(kernels, "rasterize", points, triangles, *LENS, HEIGHT, WIDTH, **options)
+
+
+def equal_depths_show_the_lowest_number(kernels, rng, **options):
+    points, triangles = mesh(rng, n=4, batch=1)
+    twice = np.concatenate([triangles[::-1], triangles]).astype(np.int32)
+    triangle, *_ = agree(kernels, "rasterize", points, twice, *LENS, HEIGHT, WIDTH, **options)
+    assert 0 <= triangle.max() < len(triangles)
+
+
+def five_metres_away(kernels, rng, **options):
+    """The paper's camera: 4700 pixels, a face at 5 m. Single precision has half a micrometre left there."""
+    points, triangles = mesh(rng, n=13, batch=1)
+    points[..., :2] *= 90
+    points[..., 2] = 5000 + 40 * (points[..., 2] - 4)
+    agree(kernels, "rasterize", points, triangles, 4700.0 / 7, (WIDTH / 2, HEIGHT / 2), HEIGHT, WIDTH, **options)
+
+
+def hits(rng):
+    points, triangles = mesh(rng)
+    triangle, barycentric, _ = cpu.rasterize(points, triangles, *LENS, HEIGHT, WIDTH)
+    return points, (triangles, triangle, barycentric)
+
+
+def interpolation(kernels, rng, **options):
+    points, (triangles, triangle, barycentric) = hits(rng)
+    for meshes in (1, 2):
+        attributes = rng.random((meshes, points.shape[1], 4)).astype(np.float32)
+        gradient = rng.normal(size=(2, HEIGHT, WIDTH, 4)).astype(np.float32)
+        arguments = attributes, triangles, triangle, barycentric
+        agree(kernels, "interpolate", *arguments, **options)
+        agree(kernels, "interpolate_attribute_gradient", *arguments, gradient, **options)
+        agree(kernels, "interpolate_barycentric_gradient", *arguments, gradient, **options)
+
+
+def gradients_of_the_weights_and_of_depth(kernels, rng, **options):
+    points, (triangles, triangle, barycentric) = hits(rng)
+    gradient = rng.normal(size=(2, HEIGHT, WIDTH, 3)).astype(np.float32)
+    arguments = points, triangles, triangle, barycentric
+    agree(kernels, "barycentric_gradient", *arguments, gradient, *LENS, tolerance=2e-6, **options)
+    agree(kernels, "depth_gradient", *arguments, gradient[..., 0], *LENS, tolerance=2e-6, **options)
+
+
+def sampling(kernels, rng, **options):
+    """Inside, at the ends, outside and NaN; pictures of one row and of one pixel."""
+    for height, width in ((5, 6), (1, 6), (1, 1)):
+        image = rng.random((2, height, width, 3)).astype(np.float32)
+        uv = rng.uniform(-1, [width + 1, height + 1], size=(2, 4, 5, 2)).astype(np.float32)
+        uv[0, 0] = [[0.5, 0.5], [width - 0.5, height - 0.5], [np.nan, 1.0], [0.0, height], [width, 0.0]]
+        gradient = rng.normal(size=(2, 4, 5, 3)).astype(np.float32)
+        agree(kernels, "bilinear_sample", image, uv, **options)
+        agree(kernels, "bilinear_sample_image_gradient", image, uv, gradient, **options)
+        agree(kernels, "bilinear_sample_uv_gradient", image, uv, gradient, **options)
+
+
+def normals(kernels, rng, **options):
+    """With a vertex that no triangle touches, and a triangle without area."""
+    points, triangles = mesh(rng, n=6)
+    triangles = np.concatenate([triangles[6:], [[30, 30, 31]]]).astype(np.int32)
+    gradient = rng.normal(size=points.shape).astype(np.float32)
+    agree(kernels, "vertex_normals", points, triangles, **options)
+    agree(kernels, "vertex_normals_gradient", points, triangles, gradient, tolerance=1e-5, **options)
+
+
+def vertices_that_are_seen(kernels, rng, **options):
+    points, (triangles, triangle, _) = hits(rng)
+    seen = agree(kernels, "seen_vertices", np.where(triangle > 20, triangle, -1), triangles, points.shape[1], **options)
+    assert 0 < seen.sum() < seen.size
+
+
+def outlines(kernels, rng, **options):
+    points, triangles = mesh(rng)
+    triangle, _, depth = cpu.rasterize(points, triangles, *LENS, HEIGHT, WIDTH)
+    mesh_of = points, triangles, edge_neighbours(triangles)
+    pixels, _ = agree(kernels, "outline_crossings", *mesh_of, triangle, depth, *LENS, **options)
+    assert len(pixels) > 0
+
+
+def a_linear_model(kernels, rng, **options):
+    start, coefficients, basis = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 30), (2, 7), (7, 30)))
+    agree(kernels, "add_modes", start, coefficients, basis, **options)
+    agree(kernels, "add_modes_gradient", start, basis, **options)
+
+
+def nothing_at_all(kernels, rng, **options):
+    """No mesh, no triangle: empty pictures, and no launch of nothing."""
+    points, triangles = mesh(rng, n=3)
+    agree(kernels, "rasterize", points, triangles[:0], *LENS, 3, 4, **options)
+    agree(kernels, "vertex_normals", points[:0], triangles, **options)
+
+
+CHECKS = (rasterize_a_soup, rasterize_one_side, rasterize_a_mesh, rasterize_what_must_not_be_drawn, five_metres_away,
+          equal_depths_show_the_lowest_number, interpolation, gradients_of_the_weights_and_of_depth, sampling, normals,
+          vertices_that_are_seen, outlines, a_linear_model, nothing_at_all)  # fmt: skip
+
+
+def differences_in_names(gpu):
+    """Names that the CPU has and the GPU lacks, and those with other arguments than their twins."""
+    names = {name for name in vars(cpu) if callable(getattr(cpu, name))}
+    arguments = lambda module, name: list(inspect.signature(getattr(module, name)).parameters)
+    shared = {name for name in names if hasattr(twins, name) and hasattr(gpu, name)}
+    return sorted(name for name in names if name not in shared or arguments(gpu, name) != arguments(twins, name))
+
+
+def main():
+    """Run every check in the simulator."""
+    from mgcbook.kernels import gpu
+    from mgcbook.kernels._cuda import is_simulated
+
+    assert is_simulated, "set NUMBA_ENABLE_CUDASIM=1"
+    np.seterr(all="ignore")  # hardware does not warn
+    for check in CHECKS:
+        start, error = time.perf_counter(), None
+        try:
+            check(gpu, np.random.default_rng(0))
+        except Exception:
+            error = traceback.format_exc()
+        print(json.dumps({"check": check.__name__, "error": error, "seconds": time.perf_counter() - start}), flush=True)
+    print(json.dumps({"check": "names", "error": differences_in_names(gpu) or None}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
