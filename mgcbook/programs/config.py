@@ -53,6 +53,8 @@ class TrainConfig:
     """Trade-off of the losses."""
     data: str = "synthetic"
     """"synthetic": faces made while training; otherwise a folder with a data set."""
+    triples: int = 0
+    """How many different synthetic triples, kept in memory and shown again in every round; 0: none is seen twice."""
     seed: int = 0
     """Of the first weights and of the order and content of the batches; the same seed gives the same numbers."""
     report_every: int = 10
@@ -69,7 +71,7 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("batch", "image_size", "width", "report_every", "checkpoint_every", "keep"):
             _at_least(self, name, 1)
-        for name in ("steps", "snapshot_every", "clip_norm", "seed"):
+        for name in ("steps", "snapshot_every", "clip_norm", "triples", "seed"):
             _at_least(self, name, 0)
         object.__setattr__(self, "translation_scale", tuple(self.translation_scale))  # JSON knows lists only
         if not self.learning_rate > 0:
@@ -94,7 +96,7 @@ PRESETS = {
         learning_rate=2e-3,
         schedule="cosine",
         clip_norm=10.0,
-        # A tenth of the face's size in the picture is half a metre in z: with a millimetre a unit, hours go by before it is found.
+        # A tenth of the face's size in the picture is half a metre in z: with a millimetre a unit, that takes hours to find.
         translation_scale=(20.0, 20.0, 400.0),
         turn_about_face=True,
         # Paper: both a quarter of this or less; here: more, because minutes are not enough to find the pose first and the shape

@@ -20,7 +20,7 @@ from tyro.conf import arg
 from mgcbook.errors import UsageError
 from mgcbook.learning import optim
 from mgcbook.programs import checkpoint, guard
-from mgcbook.programs.batches import Batches, Order, examples
+from mgcbook.programs.batches import Batches, Kept, Order, examples
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.programs.config import CONFIG, TrainConfig, changes, from_dict, load_config, preset, save_config, to_dict
 from mgcbook.programs.interrupt import Interrupt
@@ -257,4 +257,5 @@ def open_data(config):
     from mgcbook.data.scenes import SyntheticConfig
     from mgcbook.data.synthetic import SyntheticFaces
 
-    return SyntheticFaces(SyntheticConfig(seed=config.seed, size=config.image_size), truth=False)
+    faces = SyntheticFaces(SyntheticConfig(seed=config.seed, size=config.image_size), truth=False)
+    return Kept(faces, config.triples) if config.triples else faces

@@ -1,0 +1,57 @@
+"""Batches: which items, in which order, and the same bits whenever they are asked for."""
+
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from mgcbook.programs.batches import Batches, Kept, Order, examples
+
+
+class Counting:
+    """An endless collection that counts what it makes."""
+
+    def __init__(self):
+        self.made = []
+
+    def batch(self, indices):
+        self.made += list(indices)
+        level = np.array([index % 256 for index in indices], np.float32) / np.float32(255)
+        images = np.broadcast_to(level[:, None, None, None, None], (len(indices), 2, 4, 4, 3)).astype(np.float32)
+        landmarks = np.broadcast_to(level[:, None, None, None], (len(indices), 2, 68, 2)).astype(np.float32)
+        return {"images": images, "landmarks": landmarks, "skin": images[..., 0], "flags": np.array(indices) % 3, "truth": None}
+
+
+def test_kept_items_are_made_once_and_come_back_with_the_same_bits():
+    data = Counting()
+    kept = Kept(data, 10)
+    first = kept.batch([3, 9, 3])
+    again = kept.batch([9, 3])
+    assert data.made == [3, 9]
+    assert len(kept) == 10
+    for key in ("images", "landmarks", "skin", "flags"):
+        assert_array_equal(first[key], Counting().batch([3, 9, 3])[key])
+        assert_array_equal(again[key], first[key][1:])
+        assert again[key].dtype == Counting().batch([3])[key].dtype
+
+
+def test_every_round_shows_every_kept_item_once_in_another_order():
+    order = Order(Kept(Counting(), 12), seed=1, count=4)
+    rounds = [[index for step in range(3 * i + 1, 3 * i + 4) for index in order(step)] for i in range(3)]
+    assert all(sorted(indices) == list(range(12)) for indices in rounds)
+    assert rounds[0] != rounds[1]
+
+
+def test_batches_made_ahead_are_those_of_their_steps():
+    data = Counting()
+    order = Order(data, seed=0, count=2)
+    batches = Batches(data, order, first=5)
+    try:
+        for step in (5, 6, 7):
+            assert_array_equal(batches.next()["images"], Counting().batch(order(step))["images"])
+    finally:
+        batches.close()
+
+
+def test_pictures_to_look_at_are_not_those_of_training():
+    data = Counting()
+    examples(Kept(data, 10), 2)
+    assert min(data.made) >= 10
