@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.data.images import write_image
 from mgcbook.errors import NumericalError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.files import atomic_write
@@ -19,7 +20,7 @@ from mgcbook.programs.config import preset
 from mgcbook.programs.evaluate import METRICS, evaluate
 from mgcbook.programs.fit import FitConfig
 from mgcbook.programs.reconstruct import open_model, open_photo, reconstruct
-from mgcbook.programs.results import face_blocks, print_table, write_results
+from mgcbook.programs.results import face_blocks, overview, print_table, write_results
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def _photograph(folder, network, size):
         raise NumericalError("demo: the fitted face has no finite landmarks")
     print(f"landmarks, % of the face's box: network {seen.landmark_error_percent():.2f}, fit {error:.2f}")
     print_table(write_results(folder, found, "The sample photograph, fitted"))
+    write_image(folder.parent / "overview.jpg", overview(found))
     return seen, found
 
 
@@ -149,7 +151,6 @@ def _training_blocks(folder, config, losses):
 
 
 def _evaluation_blocks(folder, network, result):
-    from mgcbook.data.images import write_image
     from mgcbook.data.synthetic import held_out
     from mgcbook.programs.stages import multi_view_sheet
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mgcbook.data.images import write_gif, write_image
+from mgcbook.data.images import resize, to_uint8, write_gif, write_image
 from mgcbook.learning.metrics import nme
 from mgcbook.programs import page, pictures
+from mgcbook.programs.canvas import sheet
 from mgcbook.programs.export import on_photograph, write_face, write_mesh
 
 CAPTIONS = {
@@ -51,14 +52,22 @@ class Reconstruction(NamedTuple):
         return 100 * float(nme(np.asarray(view.landmarks), self.given[None])[0])
 
 
+def overview(result, width=224):
+    """Photograph, overlay, shape, skin, light and two turned views in one row; -> uint8 picture."""
+    face = result.subject()
+    photo = result.aligned.image
+    row = [pictures.overlay(face, photo), pictures.geometry(face), pictures.albedo(face), pictures.shading(face)]
+    row += [pictures.lit(pictures.turned(face, yaw=yaw)) for yaw in (-35, 35)]
+    return sheet([resize(picture / 255, width, width) for picture in (to_uint8(photo), *row)], gap=2)
+
+
 def write_results(folder, result, title=None):
     """Write everything about a Reconstruction into a folder; returns [(path, what it is)]."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     face = result.subject()
-    given = result.given if result.given is not None else None
     written = []
-    for name, picture in pictures.gallery(face, result.aligned.image, given).items():
+    for name, picture in pictures.gallery(face, result.aligned.image, result.given).items():
         written.append((folder / f"{name}.png", CAPTIONS[name]))
         write_image(written[-1][0], picture)
     written.append((folder / "on_photograph.png", "the reconstruction where it came from"))
