@@ -72,6 +72,14 @@ def test_good_pictures_are_prepared_and_bad_ones_listed(tmp_path, photos, templa
         prepare(tmp_path / "a", preparation(photos, template), {"kind": "folder"}, shard_size=3)
 
 
+def test_skin_weighs_nothing_beyond_the_photograph(tmp_path, template, rng):
+    write_image(tmp_path / "a.png", np.full((90, 80, 3), 0.8) * [1, 0.75, 0.6])
+    write_landmarks(tmp_path / "a.pts", template + np.array([-12, 20]))
+    image, landmarks, skin = preparation(tmp_path, template).view(open_source("folder", tmp_path).sample("a"))
+    assert np.abs(landmarks - template).max() < 0.1 and image.shape == (64, 64, 3)
+    assert (skin[:, :11] == 0).all() and (skin[20:40, 14:] == 1).all()
+
+
 def test_workers_do_not_change_a_byte(tmp_path, photos, template):
     for workers in (1, 3):
         prepare(tmp_path / str(workers), preparation(photos, template, 3), {}, shard_size=1, workers=workers)

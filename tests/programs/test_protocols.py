@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from tests.toy import toy_model
 
 from mgcbook.data import builtin
 from mgcbook.data.align import alignment_template
@@ -16,6 +15,7 @@ from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.evaluate import TABLE_PROTOCOLS
 from mgcbook.programs.protocols import Report, _numbers, measure, spread
+from tests.toy import toy_model
 
 
 class MeanFace:

@@ -55,7 +55,7 @@ class CelebA(Source):
     def _landmark_table(self, name):
         path = self._file(name)
         lines = read_text(path).splitlines()
-        if len(lines) < 3 or not lines[0].strip().isdigit() or int(lines[0]) > LARGEST:
+        if len(lines) < 3 or not lines[0].strip().isdecimal() or len(lines[0].strip()) > 7:
             raise DataError(f"{path}: expected the number of pictures, a line of names, then one line for each picture")
         rows = [line.split() for line in lines[2:] if line.strip()]
         if len(rows) != int(lines[0]):

@@ -57,7 +57,7 @@ class Folder(Source):
             if np.shape(points) == (51, 2):
                 points = np.asarray(points, np.float64) + 0.5
                 contour = np.full((17, 2), np.nan)
-                return five_points(np.concatenate([contour, points])), {"points_51": points}
+                return five_points(np.concatenate([contour, points]), nose=30), {"points_51": points}
             return read_landmarks(inside(self.folder, path)), {}
         return None, {}
 

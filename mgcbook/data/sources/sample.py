@@ -20,6 +20,8 @@ from mgcbook.errors import DataError
 
 ALONE, SAME_MOMENT = 0, 2
 """Flags of an item: 2D losses only, or all of them (Sec. 3.8)."""
+LARGEST_NUMBER = 1e12
+"""In a text file: its square still has digits to spare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +230,8 @@ def numbers(path, words, what, count=None):
         raise DataError(f"{path}: {what}: expected {count} numbers, found {len(values)}")
     if not np.isfinite(values).all():
         raise DataError(f"{path}: {what}: found NaN or infinity, expected finite numbers")
+    if len(values) and np.abs(values).max() > LARGEST_NUMBER:
+        raise DataError(f"{path}: {what}: found {np.abs(values).max():g}; no pixel or mm is that large")
     return values
 
 

@@ -22,7 +22,6 @@ LARGEST = 600_000_000
 MOST_VERTICES = 5_000_000
 INVALID = -999999
 """Value of unknown pixels in .abs files."""
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 class Scan(NamedTuple):
@@ -61,18 +60,22 @@ def _checked(path, scan):
 
 
 def _read_obj(path):
-    text = read_text(path, largest=LARGEST)
-    rows = re.findall(rf"^v[ \t]+({_NUMBER})[ \t]+({_NUMBER})[ \t]+({_NUMBER})", text, re.M)
-    triangles = []
-    for line in re.findall(r"^f[ \t]+([^\n]+)$", text, re.M):
+    rows, triangles = [], []
+    for line in read_text(path, largest=LARGEST).splitlines():  # by words: patterns take forever on hostile lines
+        words = line.split()
+        if not words or words[0] not in ("v", "f"):
+            continue
+        if words[0] == "v":
+            rows += words[1:4] if len(words) >= 4 else ["?"]
+            continue
         try:
-            corners = [int(word.split("/")[0]) for word in line.split()]
+            corners = [int(word.split("/")[0]) for word in words[1:]]
         except ValueError:
             raise DataError(f"{path}: expected whole numbers in a face, found {line[:40]!r}") from None
-        if len(corners) < 3 or min(corners) < 1:
+        if len(corners) < 3 or min(corners) < 1 or max(corners) > MOST_VERTICES:
             raise DataError(f"{path}: expected at least three corners counted from 1 in a face, found {line[:40]!r}")
         triangles += [(corners[0] - 1, b - 1, c - 1) for b, c in pairwise(corners[1:])]
-    return np.array(rows, float).reshape(-1, 3), np.array(triangles, int).reshape(-1, 3)
+    return numbers(path, rows, "v").reshape(-1, 3), np.array(triangles, int).reshape(-1, 3)
 
 
 def _read_ply(path):
@@ -95,20 +98,36 @@ def _read_ply(path):
 def _read_wrl(path):
     """VRML 2 as 3dMD writes it: the point list with the most points and its faces."""
     text = read_text(path, largest=LARGEST)
-    points = max(re.findall(r"\bpoint\s*\[([^\]]*)\]", text), key=len, default="")
-    faces = max(re.findall(r"\bcoordIndex\s*\[([^\]]*)\]", text), key=len, default="")
+    points, faces = (max(_lists(text, name), key=len, default="") for name in ("point", "coordIndex"))
     if not points.strip():
         raise DataError(f"{path}: expected `point [...]` of a VRML file")
     values = numbers(path, points.replace(",", " ").split(), "point")
     if len(values) % 3:
         raise DataError(f"{path}: point: expected three numbers for each, found {len(values)} in all")
-    index = numbers(path, faces.replace(",", " ").split(), "coordIndex").astype(int)
+    index = numbers(path, faces.replace(",", " ").split(), "coordIndex")
+    if len(index) and np.abs(index).max() > MOST_VERTICES:
+        raise DataError(f"{path}: coordIndex: expected vertex numbers, found {np.abs(index).max():g}")
+    index = index.astype(int)
     ends = np.flatnonzero(index < 0)
     triangles = []
     for face in np.split(index, ends + 1):
         face = face[face >= 0]
         triangles += [(face[0], face[i], face[i + 1]) for i in range(1, len(face) - 1)]
     return values.reshape(-1, 3), np.array(triangles, int).reshape(-1, 3)
+
+
+def _lists(text, name):
+    """What stands between brackets after each field of this name."""
+    place = 0
+    while (place := text.find(name, place)) >= 0:
+        place += len(name)
+        if text[place : place + 20].lstrip()[:1] == "[":
+            start = text.index("[", place) + 1
+            end = text.find("]", start)
+            if end < 0:
+                return
+            yield text[start:end]
+            place = end
 
 
 def _read_abs(path):
@@ -207,7 +226,7 @@ def _read_ljson(path):
         content = json.loads(read_text(path, largest=10_000_000))
         groups = content["groups"].values() if "groups" in content else [content]
         return np.array(next(iter(groups))["landmarks"]["points"], dtype=np.float64)
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: expected Menpo's landmarks, groups/<name>/landmarks/points ({str(error)[:80]})") from error

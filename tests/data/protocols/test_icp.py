@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
+from mgcbook.data.meshes import grid_triangles
 from mgcbook.data.protocols.icp import Motion, icp, procrustes
 from mgcbook.data.protocols.surface import Surface
 from mgcbook.errors import DataError
@@ -59,6 +60,17 @@ def test_a_known_motion_comes_back(rng, model, surface, scale):
     np.testing.assert_allclose(found.rotation, expected.rotation, atol=1e-6)
     np.testing.assert_allclose(found.translation, expected.translation, atol=1e-6 * 100)
     assert found.scale == pytest.approx(scale, abs=1e-6)
+
+
+def test_long_thin_triangles_do_not_mislead(rng):
+    """The triangle with the nearest middle is rarely the nearest triangle here."""
+    up, across = np.meshgrid(np.linspace(-90, 90, 121), np.linspace(-1, 1, 4), indexing="ij")
+    forward = 40 * np.cos(across) + 10 * np.cos(up / 17) + 4 * np.sin(up / 5 + across)
+    vertices, triangles = np.stack([70 * across, up, forward], axis=-1).reshape(-1, 3), grid_triangles(121, 4)
+    points = np.einsum("pcx,pc->px", vertices[triangles[rng.integers(0, len(triangles), 800)]], rng.dirichlet([1, 1, 1], 800))
+    expected = Motion(Rotation.from_rotvec([0.02, -0.03, 0.01]).as_matrix(), np.array([1.0, -1.0, 0.5]))
+    found = icp(expected.inverse().apply(points), Surface(vertices, triangles))
+    np.testing.assert_allclose(found.apply(points), expected.apply(points), atol=1e-6)
 
 
 def test_noise_leaves_no_more_than_noise(rng, model, surface):

@@ -140,6 +140,7 @@ def test_real_samples_of_other_kinds_load(realkit):
     np.testing.assert_array_equal(fan.landmarks[0], [140.5, 240.5])
     flame = open_source("folder", realkit / "flame_hq").sample("imgHQ01148")
     assert flame.landmarks.shape == (5, 2) and flame.coefficients["points_51"].shape == (51, 2)
+    np.testing.assert_array_equal(flame.landmarks[2], flame.coefficients["points_51"][30 - 17])  # the tip of the nose
     five = list(open_source("folder", realkit / "deng_input"))
     assert len(five) == 12 and all(sample.landmarks.shape == (5, 2) for sample in five)
     views = open_source("folder", realkit / "multiview", together="person")
