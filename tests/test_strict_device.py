@@ -1,6 +1,9 @@
 """The stand-in for CuPy refuses what it should, and a whole training step runs on it without waiting."""
 
+import ast
+import contextlib
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from mgcbook.tape import value_and_grad
 from tests.strict_device import DeviceArray, HostSync, cupy_is_installed, no_sync, to_device
 from tests.toy import toy_batch, toy_coefficients, toy_model
 
+ROOT = Path(__file__).parents[1]
 LENS = Camera(focal=600.0, width=32, height=32)
 
 
@@ -80,20 +84,35 @@ def test_names_and_arguments_that_cupy_lacks(x):
         np.sum(x, axis=0, where=x > 1)
 
 
+def names_of_numpy(path):
+    """X of every np.X in a file."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == "np"}
+
+
+def test_cupy_has_every_name_that_formulas_and_kernels_use():
+    cupy = pytest.importorskip("cupy", reason="needs CuPy: pip install 'mgcbook[cuda13]' (no GPU is needed)")
+    folders = [ROOT / "mgcbook" / folder for folder in ("tape", "face", "learning", "kernels/twins", "kernels/gpu")]
+    used = {path: names_of_numpy(path) for folder in folders for path in folder.glob("*.py")}
+    assert len(set().union(*used.values())) > 50
+    assert not {path.name: missing for path, names in used.items() if (missing := {n for n in names if not hasattr(cupy, n)})}
+
+
 def device_model(model):
     return replace(model, **{part.name: to_device(getattr(model, part.name)) for part in fields(model)})
 
 
-@pytest.mark.parametrize("views", [1, 3])
-def test_the_combined_loss_never_waits(rng, views):
+@pytest.mark.parametrize("views, antialiased", [(1, False), (3, False), (3, True)])
+def test_the_combined_loss_never_waits(rng, views, antialiased):
+    """Except with antialiasing: how many pixels lie on the outline is known on the device only."""
     model = toy_model(side=9)
-    host, device = Decoder(model, LENS), Decoder(device_model(model), LENS)
+    host, device = (Decoder(any_model, LENS, antialiased=antialiased) for any_model in (model, device_model(model)))
     start = toy_coefficients(rng, host.layout, 2, views).astype(np.float32)
     batch = {name: array.astype(np.float32) for name, array in toy_batch(rng, LENS, 2, views, [1, 2]).items()}
     loss = value_and_grad(total_loss, has_aux=True)
     (expected, terms), gradient = loss(start, batch, host)
     assert (terms["render"] > 0) and (views == 1 or terms["pixel"] > 0)
-    with no_sync():
+    with contextlib.nullcontext() if antialiased else no_sync():
         (found, on_device), device_gradient = loss(to_device(start), to_device(batch), device)
     assert_allclose(found.get(), expected, rtol=1e-5)
     assert_allclose(device_gradient.get(), gradient, rtol=0, atol=1e-4 * np.abs(gradient).max())
