@@ -91,9 +91,7 @@ def forgets_halves(points_camera, triangles, triangle, camera):
     return _shares(*_weights(points_camera, triangles, triangle, camera, half=0.0), triangle)
 
 
-@weights.mistake(
-    "The area q_1 x q_2 is the weight of corner 0, which is not in it: it grows towards corner 0."
-)
+@weights.mistake("The area q_1 x q_2 is the weight of corner 0, which is not in it: it grows towards corner 0.")
 def gives_areas_to_neighbours(points_camera, triangles, triangle, camera):
     return _shares(*_weights(points_camera, triangles, triangle, camera, order=((0, 1), (1, 2), (2, 0))), triangle)
 
@@ -109,9 +107,7 @@ def background_is_the_last(points_camera, triangles, triangle, camera):
     return areas / total
 
 
-@weights.mistake(
-    "All meshes of the batch got the points of the first: index points_camera[b, ...] with the number of the item."
-)
+@weights.mistake("All meshes of the batch got the points of the first: index points_camera[b, ...] with the number of the item.")
 def first_mesh_only(points_camera, triangles, triangle, camera):
     return _shares(*_weights(points_camera, triangles, triangle, camera, batched=False), triangle)
 
@@ -246,9 +242,7 @@ def forgets_the_axis(image, mask, photo):
     return image + (1 - mask) * photo
 
 
-@composite.mistake(
-    "Both lie on top of each other: under the mesh the photograph must go, (1 - mask) of it stays."
-)
+@composite.mistake("Both lie on top of each other: under the mesh the photograph must go, (1 - mask) of it stays.")
 def adds_both(image, mask, photo):
     return image + photo
 
