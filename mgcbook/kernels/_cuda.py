@@ -60,7 +60,10 @@ def device(function):
 
 
 class Kernel:
-    """A function that runs once for each item of each mesh; compiled at the first call, kept on disk."""
+    """A function that runs once for each item of each mesh; compiled at the first call, in a fraction of a second.
+
+    Not kept on disk: Numba looks at the kernel's own file only, and would not see a change in a function that it calls.
+    """
 
     def __init__(self, function, signature):
         self.function, self.signature = function, f"void({signature})"
@@ -69,7 +72,7 @@ class Kernel:
 
     @functools.cached_property
     def compiled(self):
-        return cuda.jit(self.signature, cache=True)(self.function)
+        return cuda.jit(self.signature)(self.function)
 
     def __call__(self, count, meshes, *args):
         if count and meshes:

@@ -8,12 +8,13 @@ import numpy as np
 
 from .._cuda import device, fma
 
-__all__ = ["LENS", "across", "difference_of_products", "lens_of", "ray"]
+__all__ = ["CX", "CX_LOW", "CY", "CY_LOW", "FOCAL", "LENS", "across", "difference_of_products", "lens_of", "ray"]
 
 LENS = "UniTuple(float32, 7)"
 """The type of what `lens_of` returns."""
 
 FOCAL, CX, CY, CX_LOW, CY_LOW, INVERSE, INVERSE_LOW = range(7)
+"""Places in it."""
 
 
 def lens_of(focal, center):

@@ -15,7 +15,7 @@ import numpy as np
 from .._cuda import bits_of, cuda, device, float_of, kernel
 from ..twins.raster import LARGEST, SLIVER
 from .checks import indices, single
-from .lens import LENS, across, difference_of_products, lens_of, ray
+from .lens import CX, CX_LOW, CY, CY_LOW, FOCAL, LENS, across, difference_of_products, lens_of, ray
 
 __all__ = ["rasterize", "seen_vertices"]
 
@@ -34,11 +34,12 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     """The nearest triangle of every pixel, as its twin; (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W)."""
     (points,), (triangles,) = single(points), indices(triangles)
     batch, count = len(points), height * width
-    active = np.ones((0, 0), dtype=bool, like=points) if active is None else np.ascontiguousarray(active)
+    chosen = int(active is not None)
+    active = np.ascontiguousarray(active) if chosen else np.ones((1, 1), dtype=bool, like=points)
     limits = np.float32(near), np.float32(SLIVER / float(focal) ** 2)
     lens = lens_of(focal, center)
     keys = np.full((batch, count), NOTHING, dtype=np.uint64, like=points)
-    _draw(len(triangles), batch, points, triangles, active, lens, limits, height, width, int(cull), keys)
+    _draw(len(triangles), batch, points, triangles, chosen, active, lens, limits, height, width, int(cull), keys)
     triangle = np.empty((batch, height, width), dtype=np.int32, like=points)
     barycentric = np.empty((batch, height, width, 3), dtype=np.float32, like=points)
     depth = np.empty((batch, height, width), dtype=np.float32, like=points)
@@ -82,17 +83,21 @@ def _box(x, y, z, lens, near, height, width):
         return np.int32(0), np.int32(-1), np.int32(0), np.int32(-1)
     if nearest < near:
         return np.int32(0), np.int32(width - 1), np.int32(0), np.int32(height - 1)
-    u0, u1, u2 = lens[0] * x[0] / z[0], lens[0] * x[1] / z[1], lens[0] * x[2] / z[2]
-    v0, v1, v2 = lens[0] * y[0] / z[0], lens[0] * y[1] / z[1], lens[0] * y[2] / z[2]
-    cx, cy = lens[1] + lens[3], lens[2] + lens[4]
+    u0, u1, u2 = lens[FOCAL] * x[0] / z[0], lens[FOCAL] * x[1] / z[1], lens[FOCAL] * x[2] / z[2]
+    v0, v1, v2 = lens[FOCAL] * y[0] / z[0], lens[FOCAL] * y[1] / z[1], lens[FOCAL] * y[2] / z[2]
+    cx, cy = lens[CX] + lens[CX_LOW], lens[CY] + lens[CY_LOW]
     return (_first(min(u0, u1, u2) + cx, width), _last(max(u0, u1, u2) + cx, width),
             _first(min(v0, v1, v2) + cy, height), _last(max(v0, v1, v2) + cy, height))  # fmt: skip
 
 
-@kernel("float32[:,:,::1], int32[:,::1], boolean[:,::1], " + LENS + ", UniTuple(float32, 2), int32, int32, int32, uint64[:,::1]")
-def _draw(points, triangles, active, lens, limits, height, width, cull, keys):
+SCENE = "float32[:,:,::1], int32[:,::1], int32, boolean[:,::1], " + LENS + ", UniTuple(float32, 2)"
+"""Types of points, triangles, whether only active ones are drawn and which they are, lens, nearest depth and thinnest area."""
+
+
+@kernel(SCENE + ", int32, int32, int32, uint64[:,::1]")
+def _draw(points, triangles, chosen, active, lens, limits, height, width, cull, keys):
     t, b = cuda.grid(2)
-    if t >= triangles.shape[0] or (active.shape[0] > 0 and not active[b, t]):
+    if t >= triangles.shape[0] or (chosen and not active[b, t]):
         return
     i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
     x = points[b, i, 0], points[b, j, 0], points[b, k, 0]
