@@ -393,7 +393,7 @@ def judge_pair():
         parts.append(100 * (out == truth)[whole].mean())
     return parts
 
-
+# %%
 paper_parts, our_parts = np.transpose([judge_pair() for _ in range(pairs)])
 for name, part in (("paper", paper_parts), ("here", our_parts)):
     print(f"{name}: {part.mean():.1f} % right on average, "
@@ -402,8 +402,8 @@ assert our_parts.mean() > paper_parts.mean() + 1
 assert our_parts.min() > paper_parts.min()
 
 # %% [markdown]
-# At 224 x 224 pixels, where the paper works, triangles are as large as pixels,
-# and the two are closer; the seam remains.
+# At 224 x 224 pixels, where the paper works, there are two pixels for every
+# triangle, and the two maps are closer; the seam remains.
 
 # %%
 large = {}
@@ -413,6 +413,7 @@ for rays, ring in ((1, True), (4, False)):
     out = covisible_map(*seen, target, triangles, camera, ring=ring)[0]
     large[rays] = 100 * (out == truth)[on_face].mean()
 print(f"the first pair at 224 x 224: {large[1]:.1f} % and {large[4]:.1f} %")
+print(f"{on_face.sum()} pixels, {len(triangles)} triangles")
 assert large[4] > large[1]
 
 # %% [markdown]
