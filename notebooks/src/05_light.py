@@ -244,11 +244,11 @@ assert 0 < imitation[opposite].mean() < 0.07 and -0.07 < imitation.min() < 0
 # %% [markdown]
 # ## Painting the face
 #
-# A network begins to learn with all its outputs at zero. If $\theta = 0$ meant
-# darkness, it would begin with a black face on which nothing can be improved:
-# colour is albedo *times* light, and where the light is 0, the albedo gets no
-# slope. So the paper's program (not its text) adds 0.8 to the first coefficient
-# of each colour, and $\theta = 0$ is an even light of
+# A network begins to learn with all its outputs near zero. If $\theta = 0$
+# meant darkness, it would begin with a black face: colour is albedo *times*
+# light, and where the light is 0, neither skin nor shape makes a difference, so
+# they get no slope. Therefore the paper's program (not its text) adds 0.8 to
+# the first coefficient of each colour, and $\theta = 0$ is an even light of
 
 # %%
 even = 0.8 * np.sqrt(np.pi) / 2

@@ -534,8 +534,8 @@ assert share > 0.95 and left < 0.15
 # the background. The question which triangle is seen has a whole number for an
 # answer, and whole numbers have no slope.
 #
-# This is the gradient of the paper (Sec. 3.2 names the "differentiable
-# renderer" of Genova et al. and leaves it there), and of MGCNet's program:
+# This is the gradient of the paper (Sec. 1 names the "differentiable rendering
+# module" of Genova et al. and leaves it there), and of MGCNet's program:
 # triangles held, none for depth order, none for the outline. Colours and
 # landmarks must do that work.
 

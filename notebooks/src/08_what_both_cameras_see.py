@@ -464,9 +464,9 @@ print(f"{int(np.abs(after - ours).sum())} of {on_face.sum()} pixels changed")
 assert set(np.unique(np.abs(after - ours))) <= {0.0, 1.0}
 
 # %% [markdown]
-# The paper's program stops the gradient there, and so do we: $C_s$ in Eq. 3 and
-# Eq. 4 is a constant. Nothing is lost by it. A network that could shrink its
-# map to lower its loss would learn to look away.
+# The paper's program lets no gradient through there, and neither do we: $C_s$
+# in Eq. 3 and Eq. 4 is a constant. Nothing is lost by it. A network that could
+# shrink its map to lower its loss would learn to look away.
 #
 # **Two numbers that are not there.** In that program the background has the
 # number of triangle 0, and lists of vertices are padded with vertex 0. So the
