@@ -53,7 +53,7 @@ BEFORE_THE_FIRST_STEP = (
     "at the truth either."
 )
 
-FULL = _Size(steps=3000, faces=60, fit=FitConfig(), face="full")
+FULL = _Size(steps=3600, faces=60, fit=FitConfig(), face="full")
 QUICK = _Size(steps=12, faces=4, fit=FitConfig(landmark_steps=100, steps=30), face="light")
 
 
