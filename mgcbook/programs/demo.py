@@ -49,8 +49,8 @@ class _Size:
 
 BEFORE_THE_FIRST_STEP = (
     "At first every face is the mean face in one pose: nothing to regularise, and views that agree in depth and have no epipolar "
-    "lines. So these three losses begin at 0 and jump up; regularisation and epipolar loss then fall. The depth loss stays where it "
-    "is: in the paper's form it compares the depths of two cameras, which are millimetres apart at the truth too."
+    "lines. So these three losses begin at 0 and jump up; regularisation and epipolar loss then fall. The depth loss stays where "
+    "it is: in the paper's form it compares the depths of two cameras, which are millimetres apart at the truth too."
 )
 
 FULL = _Size(steps=3600, faces=60, fit=FitConfig(), face="full")
