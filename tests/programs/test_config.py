@@ -63,4 +63,5 @@ def test_only_what_is_computed_counts_as_a_change():
     constant, cosine = preset("paper"), preset("classroom")
     assert changes(constant, replace(constant, steps=7, keep=5, checkpoint_every=3)) == []
     assert changes(constant, replace(constant, batch=7)) == ["batch: 5 there, 7 here"]
-    assert changes(cosine, replace(cosine, steps=7)) == [f"steps: {cosine.steps} there, 7 here"]  # the cosine ends with the last step
+    # The cosine ends with the last step.
+    assert changes(cosine, replace(cosine, steps=7)) == [f"steps: {cosine.steps} there, 7 here"]
