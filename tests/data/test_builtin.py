@@ -1,5 +1,9 @@
 """The built-in face: a sound mesh, symmetric and nested, human in its measures, with actions that do what their names say."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,6 +14,7 @@ from mgcbook.data.builtin.build import build
 from mgcbook.data.builtin.grid import REFINE, light_vertices, make_grid
 from mgcbook.errors import UsageError
 from mgcbook.face.model_file import check_model
+from mgcbook.face.morphable import FaceModel
 
 MIRRORED_LANDMARKS = (
     [(i, 16 - i) for i in range(9)] + [(17 + i, 26 - i) for i in range(5)] + [(i, i) for i in (27, 28, 29, 30, 33, 51)]
@@ -272,3 +277,10 @@ def test_without_a_cache_it_is_built_in_memory(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="cannot be written"):
         assert len(builtin.load("light").mean) > 4000
     builtin.load.cache_clear()
+
+
+def test_a_machine_without_numba_builds_the_same_face_bit_for_bit(tmp_path, light):
+    code = "import sys; sys.modules['numba'] = None; from mgcbook.data import builtin; builtin.load('light').save(sys.argv[1])"
+    surroundings = {**os.environ, "MGCBOOK_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "face.npz")], check=True, env=surroundings)
+    assert_array_equal(FaceModel.load(tmp_path / "face.npz").identity_basis, light.identity_basis)

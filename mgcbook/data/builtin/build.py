@@ -1,7 +1,5 @@
 """Put the built-in face model together: mean, bases, landmarks, regions, facial actions."""
 
-import contextlib
-
 import numpy as np
 
 from mgcbook.data.builtin.bases import FITTED, albedo_modes, expression_modes, identity_modes
@@ -10,21 +8,14 @@ from mgcbook.data.builtin.landmarks import landmark_vertices
 from mgcbook.data.builtin.masks import regions
 from mgcbook.data.builtin.surface import mean_surface
 from mgcbook.face.morphable import FaceModel
+from mgcbook.kernels.numpy_blas import one_thread
 
 
 def build(level, recipe=FITTED, name="mgcbook built-in face"):
     """Compute a FaceModel from nothing but the tables and formulas of this folder; "light" or "full"."""
-    with _one_blas_thread():
+    # More threads wait longer for each other than they save on these sizes, and last bits would depend on their number.
+    with one_thread():
         return _build(level, recipe, name)
-
-
-def _one_blas_thread():
-    """More threads wait longer for each other than they save on these sizes, and last bits would depend on their number."""
-    try:
-        from mgcbook.kernels.cpu.blas import one_thread
-    except ImportError:  # without Numba
-        return contextlib.nullcontext()
-    return one_thread()
 
 
 def _build(level, recipe, name):

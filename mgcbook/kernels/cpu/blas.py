@@ -7,12 +7,8 @@ Where NumPy's BLAS cannot be found, a plain loop takes its place: slower (about 
 `MGCBOOK_BLAS=loops` chooses it by hand.
 """
 
-import contextlib
-import ctypes
-import glob
 import os
 import sys
-import threading
 
 import llvmlite.binding
 import numpy as np
@@ -20,47 +16,14 @@ from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..numpy_blas import SGEMM, one_thread  # noqa: F401 (one_thread is part of this file's face)
 from .threads import FAST
 
-# Prefix and suffix of the names in OpenBLAS as NumPy's wheels build it, as distributions build it, and of MKL and Accelerate.
-_SPELLINGS = (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", ""))
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = types.int32(101), types.int32(111), types.int32(112)
 
 # Whole numbers go as 64 bits also to libraries that read 32: on little-endian machines both find them in the same place.
 _ARGUMENTS = (types.int32,) * 3 + (types.int64,) * 3 + (types.float32,) + (types.voidptr, types.int64) * 2 \
     + (types.float32, types.voidptr, types.int64)
-
-
-def _libraries():
-    """Paths of shared libraries that may hold the BLAS of this NumPy, most likely first."""
-    package = os.path.dirname(np.__file__)
-    yield from sorted(glob.glob(os.path.join(package + ".libs", "*openblas*")))  # wheels for Linux and Windows
-    yield from sorted(glob.glob(os.path.join(package, ".dylibs", "*openblas*")))  # wheels for macOS
-    for name in ("lib/libcblas.so.3", "lib/libmkl_rt.so*", "lib/libcblas.3.dylib", "Library/bin/libcblas.dll"):  # conda
-        yield from glob.glob(os.path.join(sys.prefix, name))
-    if sys.platform == "darwin":
-        yield "/System/Library/Frameworks/Accelerate.framework/Accelerate"
-    if os.path.exists("/proc/self/maps"):
-        with open("/proc/self/maps") as lines:
-            yield from sorted({line.split()[-1] for line in lines if "blas" in line and ".so" in line})
-
-
-def _find():
-    """(address of cblas_sgemm, get_num_threads, set_num_threads), the last two None where unknown; or None."""
-    if os.environ.get("MGCBOOK_BLAS") == "loops" or sys.byteorder != "little":
-        return None
-    for path in _libraries():
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for prefix, suffix in _SPELLINGS:
-            function = getattr(library, f"{prefix}cblas_sgemm{suffix}", None)
-            if function is not None:
-                name = f"{prefix}openblas_%s_num_threads{suffix}"
-                return (ctypes.cast(function, ctypes.c_void_p).value,
-                        getattr(library, name % "get", None), getattr(library, name % "set", None))
-    return None
 
 
 @njit(fastmath=FAST, nogil=True)
@@ -95,9 +58,9 @@ def _compile_loops():
     return sgemm_loops
 
 
-_found = _find()
-_loops_code = _compile_loops() if _found is None else None  # kept alive: kernels hold its address
-_address, _get, _set = _found or (_loops_code.address, None, None)
+_usable = SGEMM is not None and os.environ.get("MGCBOOK_BLAS") != "loops" and sys.byteorder == "little"
+_loops_code = None if _usable else _compile_loops()  # kept alive: kernels hold its address
+_address = SGEMM if _usable else _loops_code.address
 llvmlite.binding.add_symbol("mgcbook_cblas_sgemm", _address)
 _cblas_sgemm = types.ExternalFunction("mgcbook_cblas_sgemm", types.void(*_ARGUMENTS))
 
@@ -122,29 +85,3 @@ def sgemm(turn_a, turn_b, m, n, k, a, lda, b, ldb, beta, c, ldc):
     _cblas_sgemm(_ROW_MAJOR, _TRANSPOSED if turn_a else _PLAIN, _TRANSPOSED if turn_b else _PLAIN,
                  np.int64(m), np.int64(n), np.int64(k), np.float32(1), _pointer(np.int64(a)), np.int64(lda),
                  _pointer(np.int64(b)), np.int64(ldb), np.float32(beta), _pointer(np.int64(c)), np.int64(ldc))
-
-
-_lock = threading.Lock()
-_inside = 0
-_before = 1
-
-
-@contextlib.contextmanager
-def one_thread():
-    """Inside, BLAS uses one thread for each caller; afterwards as many as before. May be nested and used by several threads."""
-    global _inside, _before
-    if _set is None:
-        yield
-        return
-    with _lock:
-        if _inside == 0:
-            _before = _get()
-            _set(1)
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                _set(_before)
