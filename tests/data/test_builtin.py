@@ -12,6 +12,7 @@ from mgcbook.data import builtin
 from mgcbook.data.builtin.bases import FITTED
 from mgcbook.data.builtin.build import build
 from mgcbook.data.builtin.grid import REFINE, light_vertices, make_grid
+from mgcbook.data.builtin.sculpt import mean_grid
 from mgcbook.errors import UsageError
 from mgcbook.face.model_file import check_model
 from mgcbook.face.morphable import FaceModel
@@ -284,3 +285,9 @@ def test_a_machine_without_numba_builds_the_same_face_bit_for_bit(tmp_path, ligh
     surroundings = {**os.environ, "MGCBOOK_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "face.npz")], check=True, env=surroundings)
     assert_array_equal(FaceModel.load(tmp_path / "face.npz").identity_basis, light.identity_basis)
+
+
+def test_the_mean_has_the_same_bits_whoever_asks_first():
+    remembered = mean_grid()[0]
+    mean_grid.cache_clear()
+    assert_array_equal(mean_grid()[0], remembered)  # outside of the builder, where BLAS may use several threads

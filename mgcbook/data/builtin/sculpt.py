@@ -16,6 +16,7 @@ import numpy as np
 from mgcbook.data.builtin import anthropometry as measures
 from mgcbook.data.builtin.grid import COLUMNS, REFINE, ROWS
 from mgcbook.data.builtin.shapes import dome, hill, monotone_curve, natural_spline, relax, smooth_max, step, thin_plate
+from mgcbook.kernels.numpy_blas import one_thread
 
 
 def row_curve(name, across):
@@ -25,6 +26,7 @@ def row_curve(name, across):
 
 
 @functools.cache
+@one_thread()  # remembered, so it must not matter who asks first
 def mean_grid():
     """Points of the mean face on the full grid and their angle; ((R, C, 3) mm, (R, C) radians)."""
     x, y, z, angle = _mask()
