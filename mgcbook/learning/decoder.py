@@ -74,7 +74,7 @@ class Decoder:
         mean, landmark_vertices = to_host(model.mean), to_host(model.landmark_vertices)
         self.main = main_pose(mean, landmark_vertices, camera)
         # Paper: turns about the model's origin, which lies nearly ten centimetres behind the face; here: so by default, and
-        # `turn_about_face` for training, because a nod then moves no face out of the picture, and is learned in half the time.
+        # `turn_about_face` for short trainings, because a nod then moves no face out of the picture and is learned sooner.
         self.pivot = mean[landmark_vertices].mean(axis=0, dtype=np.float64) if turn_about_face else None
 
     @check_shapes(coefficients="B K")

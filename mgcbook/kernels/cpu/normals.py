@@ -1,7 +1,7 @@
 """Normals of a triangle mesh in Numba, forward and backward. See the twin for the equations.
 
 One block is one mesh: its triangles are added up in their order, so the same bits come out for any number of threads. Measured
-on 15 meshes of 4 000 vertices: 60 times as fast as gathering and scattering in NumPy.
+on 15 meshes of 4 312 vertices: 50 (forward) and 44 times (backward) as fast as the twin.
 """
 
 import numpy as np
