@@ -2,7 +2,7 @@
 
     0 done   1 a fault of mgcbook (with its traceback)   2 usage   3 data   4 resources   130 Ctrl-C
 
-A program is a module of `mgcbook.programs` with `run(options)`, whose one argument is a frozen dataclass: its fields are the
+A program is a module with `run(options)`, whose one argument is a frozen dataclass: its fields are the
 command's options, their docstrings its help. Nothing is imported before it is needed: `mgcbook --help` takes no time.
 """
 
@@ -26,12 +26,19 @@ PROGRAMS = {
     "plot": "draw the loss curves of a training run",
     "bench": "measure how fast network, rasterizer, tape and training steps are",
     "doctor": "check this machine, or look into a batch that went wrong",
+    "lab": "open the book in JupyterLab",
     "notebooks": "copy the notebooks into a folder of your own",
+    "progress": "show which exercises are solved in your notebooks",
+    "classroom": "write student copies of the chapters and notes for instructors",
+    "grade": "run the notebooks of a class and write a score sheet",
 }
 """Name -> what it does."""
 
-MODULES = {name: name for name in PROGRAMS} | {"fit": "fit_photos"}
-"""Name -> module of `mgcbook.programs`; `fit` itself holds the method, not the command."""
+MODULES = {name: f"mgcbook.programs.{name}" for name in PROGRAMS} | {
+    "fit": "mgcbook.programs.fit_photos",  # `fit` itself holds the method, not the command
+    **{name: f"mgcbook.book.{name}" for name in ("progress", "classroom", "grade")},  # the book's own, found by name only
+}
+"""Command -> module."""
 
 
 def main(args=None):
@@ -78,7 +85,7 @@ def _run(args):
         from mgcbook.errors import UsageError
 
         raise UsageError(f"no command is called {name!r}; there are {', '.join(PROGRAMS)}")
-    program = importlib.import_module(f"mgcbook.programs.{MODULES[name]}")
+    program = importlib.import_module(MODULES[name])
     return program.run(parse(program, name, rest)) or 0
 
 

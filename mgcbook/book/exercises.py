@@ -8,6 +8,7 @@ typical mistakes are listed beside the questions: they test the questions, and a
     solution("4.1")           # the library's function
 """
 
+import contextlib
 import dis
 import importlib
 import inspect
@@ -24,6 +25,7 @@ CHAPTERS = {1: "arrays", 2: "tape", 3: "morphable", 4: "camera", 5: "light", 6: 
 """Which module of `mgcbook.book.checks` holds the exercises of which chapter."""
 
 _exercises = {}
+_listeners = []
 
 
 class Question(NamedTuple):
@@ -128,6 +130,8 @@ def check(number, attempt):
     except KeyError as error:
         return _complain(error.args[0])
     result = examine(task, attempt)
+    for hear in _listeners:
+        hear(result, attempt)
     for place, (sentence, _) in enumerate(task.questions[: result.passed + 1]):
         print(f"  {'yes' if place < result.passed else 'no '}  {sentence}")
     if result.is_solved:
@@ -137,6 +141,16 @@ def check(number, attempt):
         print(textwrap.fill(result.hint, 80, initial_indent=" " * 7, subsequent_indent=" " * 7))
         print(f"  ({left} more question{'s' * (left > 1)} to come)" if left else "", end="\n" if left else "")
         _complain(f"exercise {number}: {result.hint}", quietly=True)
+
+
+@contextlib.contextmanager
+def overheard(hear):
+    """Inside it, every `check` also calls hear(result, attempt): graders listen here."""
+    _listeners.append(hear)
+    try:
+        yield
+    finally:
+        _listeners.remove(hear)
 
 
 def solution(number):

@@ -33,10 +33,11 @@ def plain_python(source, where):
     return "\n".join(lines) + "\n"
 
 
-def run_cells(notebook, name="chapter", **parameters):
+def run_cells(notebook, name="chapter", *, on_error=None, **parameters):
     """Run a notebook's cells and return its variables; `parameters` replace what the cell tagged `parameters` has set.
 
-    What a cell ends with is asked for its notebook form, as a kernel would, so that figures are really drawn.
+    What a cell ends with is asked for its notebook form, as a kernel would, so that figures are really drawn. A cell that fails
+    ends the run, unless `on_error(index, error)` takes note of it: then the next cell has its turn.
     """
     from IPython.display import display
 
@@ -45,12 +46,14 @@ def run_cells(notebook, name="chapter", **parameters):
     for i, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
-        where = f"{name}#cell{i}"
-        source = plain_python(cell.source, where)
-        linecache.cache[where] = (len(source), None, source.splitlines(True), where)  # tracebacks and getsource read it here
-        value = _run(source, where, variables)
-        if value is not None:
-            shell.display_formatter.format(value)
+        try:
+            value = _run(cell.source, f"{name}#cell{i}", variables)
+            if value is not None:
+                shell.display_formatter.format(value)
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(i, error)
         if "parameters" in cell.metadata.get("tags", []):
             variables.update(parameters)
     return variables
@@ -58,6 +61,8 @@ def run_cells(notebook, name="chapter", **parameters):
 
 def _run(source, where, variables):
     """Execute a cell; the value of its last expression, None if it ends with something else or with a semicolon."""
+    source = plain_python(source, where)
+    linecache.cache[where] = (len(source), None, source.splitlines(True), where)  # tracebacks and getsource read it here
     tree = ast.parse(source, where)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, where, "exec"), variables)

@@ -1,0 +1,48 @@
+"""One run of a student's notebook: python -m mgcbook.book.submission NOTEBOOK REPORT; what its checks found goes to REPORT.
+
+A line of JSON each, written at once, so that what came before an endless loop counts.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from mgcbook.book import exercises, runner
+
+
+def main(notebook, report):
+    """Run the cells, also after one that fails."""
+    import nbformat
+
+    with open(report, "a", encoding="utf-8") as file:
+
+        def write(entry):
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+
+        with exercises.overheard(write_down(write)):
+            runner.run_cells(
+                nbformat.read(notebook, as_version=4),
+                Path(notebook).stem,
+                on_error=lambda place, error: write({"error": f"cell {place}: {type(error).__name__}: {error}"[:300]}),
+            )
+
+
+def write_down(write):
+    """A listener for `overheard` that writes each answer as a dict."""
+
+    def hear(result, attempt):
+        entry = {"number": result.number, "solved": result.is_solved, "questions": result.passed, "of": result.total}
+        write({**entry, "hint": result.hint, "copied": is_copied(result.number, attempt)})
+
+    return hear
+
+
+def is_copied(number, attempt):
+    """True if the attempt is the library's function itself, imported and not written."""
+    theirs = exercises.find(number).solution
+    return getattr(attempt, "__wrapped__", attempt) is getattr(theirs, "__wrapped__", theirs)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
