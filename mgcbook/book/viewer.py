@@ -106,15 +106,20 @@ def squeeze(text):
 
 
 def pack(vertices, triangles, colors):
-    """The mesh as bytes: corners (16 bits), positions (3 planes of 16 bits), colours (3 planes of 8 bits), all as differences.
+    """The mesh as bytes: corners (16 bits), positions (their low bytes, then their high ones), colours (8 bits), as differences.
 
-    Neighbours in a mesh have near numbers, so differences are small and deflate well; the script adds them up again.
+    Neighbours in a mesh have near numbers, so differences are small and deflate well, high bytes best; the script adds them up.
     """
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    steps = np.round((vertices - (low + high) / 2) * (2 * STEPS / (high - low).max())).astype(np.int64)
-    parts = (triangles.reshape(1, -1), "<u2"), (steps.T, "<i2"), (np.round(colors.T * 255), "<u1")
+    steps = np.round((vertices - (low + high) / 2) * (2 * STEPS / (high - low).max()))
     # Differences wrap around at 16 or 8 bits, and so do the sums that undo them.
-    return b"".join(np.diff(np.int64(rows), prepend=0, axis=1).astype(kind).tobytes() for rows, kind in parts)
+    corners = _differences(triangles.reshape(1, -1)).astype("<u2")
+    positions = _differences(steps.T).astype("<i2", order="C").view("u1").reshape(-1, 2).T
+    return corners.tobytes() + positions.tobytes() + _differences(np.round(colors.T * 255)).astype("u1").tobytes()
+
+
+def _differences(rows):
+    return np.diff(rows.astype(np.int64), prepend=0, axis=1)
 
 
 def still_picture(vertices, triangles, colors, width, height, yaw, pitch):
