@@ -4,6 +4,7 @@ VENV ?= .venv
 EXTRAS ?= test,notebooks
 PYTHON ?=
 MINUTES ?= 30
+FUZZ_MINUTES ?= 10
 ARGS ?=
 
 comma := ,
@@ -17,7 +18,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab bench book gpu-check soak lint clean
+.PHONY: help setup demo test lab bench book gpu-check soak fuzz lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +56,8 @@ gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tes
 	@$(PY) -m pytest -q -m gpu $(ARGS)
 soak: $(STAMP) ## Train for MINUTES (30) and check that memory and step time stay flat
 	@$(PY) benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
+fuzz: $(STAMP) ## Give damaged files to every reader for FUZZ_MINUTES (10); findings in runs/fuzz
+	@$(PY) -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 lint: $(STAMP) ## Check the style with ruff
 	@$(PY) -m ruff --version >/dev/null 2>&1 || { echo "ruff is in the extra 'dev': make setup EXTRAS=dev"; exit 1; }
 	@$(PY) -m ruff check .

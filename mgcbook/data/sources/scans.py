@@ -218,7 +218,10 @@ def _read_rows(path):
 def _read_npy(path):
     from mgcbook.data.formats.safe_npy import read_npy
 
-    return read_npy(path)
+    points = read_npy(path)
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
+        raise DataError(f"{path}: expected an array of numbers, found {getattr(points, 'dtype', type(points).__name__)}")
+    return points
 
 
 def _read_ljson(path):

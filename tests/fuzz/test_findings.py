@@ -1,0 +1,67 @@
+"""What damaged files have found, each as small as it can be, and the fuzzing itself for a moment."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+from mgcbook.data.sources.scans import read_points
+from mgcbook.errors import DataError
+from tests.fuzz import __main__ as fuzz
+from tests.fuzz import seeds
+from tests.fuzz.mutations import ACCIDENTS, damage
+
+
+def test_points_that_are_a_dict(tmp_path):
+    np.save(tmp_path / "a.npy", np.array({"points": np.zeros((3, 3))}, dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="array of numbers"):
+        read_points(tmp_path / "a.npy")
+
+
+# ---------------------------------------------------------------- the fuzzing itself
+
+
+@pytest.mark.parametrize("accident", set(ACCIDENTS), ids=lambda accident: accident.__name__)
+def test_accidents_take_any_bytes(accident):
+    for content in (b"", b"1", b"12 34 5.5 nan\n" * 9):
+        for number in range(20):
+            assert isinstance(accident(content, random.Random(number), b"other"), bytes)
+    assert any(accident(b"12 34" * 99, random.Random(n), b"another file") != b"12 34" * 99 for n in range(5))
+
+
+def test_a_case_is_always_the_same_file():
+    assert damage(b"12 34" * 99, random.Random("0-7")) == damage(b"12 34" * 99, random.Random("0-7"))
+
+
+def test_all_seeds_of_our_own_are_read_by_some_reader(tmp_path):
+    seeds.write(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        results = []
+        for read in seeds.READERS[path.suffix]:
+            try:
+                read(path)
+                results.append("read")
+            except DataError as error:
+                results.append(str(error))
+        assert "read" in results or path.suffix == ".h5", (path.name, results)  # no .h5 of ours has all five arrays
+
+
+@pytest.mark.parametrize(
+    "code, says",
+    [("raise TypeError('of a reader')", "TypeError: of a reader"), ("import os; os._exit(3)", "ended the process with code 3"),
+     ("import os; os.system('true')", "did os.system")],
+)  # fmt: skip
+def test_a_bad_reader_is_found(tmp_path, monkeypatch, code, says):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "sys.path.append('.')\n"
+        "from tests.fuzz import seeds\n"
+        f"def bad(path):\n    if path.name.startswith('case'):\n        {code}\n"
+        "seeds.READERS = {suffix: [bad] for suffix in seeds.READERS}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("MGCBOOK_REALKIT", str(tmp_path / "none"))
+    assert fuzz.main(["--minutes", "0.05", "--out", str(tmp_path / "out")]) == 1
+    found = json.loads((tmp_path / "out" / "findings.json").read_text())["findings"]
+    assert says in " ".join(found.values())
