@@ -21,7 +21,7 @@ import os
 
 FAST = os.environ.get("MGCBOOK_FAST") == "1"
 people = 60 if FAST else 200  # of whom we make a model
-frames = 3 if FAST else 9  # pictures kept for readers without a kernel
+frames = 3 if FAST else 7  # pictures kept for readers without a kernel
 
 # %%
 import numpy as np
@@ -29,6 +29,7 @@ import numpy as np
 from mgcbook.book import figures
 from mgcbook.book.exercises import check, solution
 from mgcbook.book.sketches import morphable as sketches
+from mgcbook.book.viewer import mesh_viewer
 from mgcbook.book.widgets import slider, strip
 from mgcbook.data import builtin
 from mgcbook.data.builtin.identity import named_fields
@@ -75,6 +76,14 @@ figures.image_row([portrait(*one) for one in zip(faces, skins)],
                   window=window, alt="five different faces")
 
 # %% [markdown]
+# They are not pictures but surfaces. Take the second one by the nose and turn
+# it, look at it from behind, go close to the edge of an eyelid:
+
+# %%
+mesh_viewer(faces[1], model.triangles, skins[1], height=300,
+            alt="The second of the five faces, as a surface to be turned")
+
+# %% [markdown]
 # Each of them is 80 random numbers for the shape and 64 for the colour of the
 # skin. And with numbers one can do more than draw at random:
 
@@ -103,7 +112,7 @@ def face_with(**wishes):
     return portrait(model.shape(alpha, beta)[0])
 
 
-strip(face_with, smile=(0, 0.5, 1))
+strip(face_with, smile=(0, 0.5, 1), width=5.8)
 
 # %%
 slider(face_with, smile=(0.0, 1.0), frames=frames,
@@ -234,7 +243,7 @@ def mode(k, amount):
 sides = [(k, amount) for k in range(3) for amount in (-2, 2)]
 figures.image_row([mode(*side) for side in sides],
                   [f"mode {k + 1}: {amount:+d}" for k, amount in sides],
-                  window=window)
+                  window=window, width=6.2)
 
 # %%
 sketches.spectrum({"identity": model.identity_deviation,
@@ -283,7 +292,8 @@ speaking = combine(neutral, beta, model.expression_basis,
 assert np.allclose(neutral, faces, atol=1e-3)
 assert np.allclose(speaking, model.shape(alpha, beta), atol=1e-3)
 figures.image_row([portrait(*one) for one in zip(speaking, skins)],
-                  window=window, alt="the five faces, now with open mouths")
+                  window=window, width=6.2,
+                  alt="the five faces, now with open mouths")
 
 # %% [markdown]
 # The same $\beta$ opens five different mouths: that identity and expression
@@ -372,7 +382,7 @@ skin = model.albedo(gammas)
 figures.image_row(
     [portrait(model.mean, colors=colors) for colors in skin],
     [f"mode {k // 2 + 1}: {(-2, 2)[k % 2]:+d}" for k in range(6)],
-    window=window,
+    window=window, width=6.2,
 )
 
 # %%
@@ -416,6 +426,7 @@ assert np.all(tip[:, 2] > 0.8)
 figures.image_row(
     [portrait(face, colors=0.5 + 0.5 * n) for face, n in zip(faces, normals)],
     window=window, alt="five faces coloured by where their surface looks",
+    width=6.2,
 )
 
 # %% [markdown]
