@@ -26,7 +26,7 @@ def seen_vertices(points_camera, triangles, camera, *, rays=RAYS):
     points = bare(points_camera)
     find = kernels_for(points).seen_vertices
     seen = find(rasterize(points, triangles, camera).triangle, triangles, points.shape[1])
-    if rays == 1:
+    if rays == 1 or not len(points):
         return seen
     fine = camera.resized(rays * camera.width, rays * camera.height)
     # One view at a time: rays^2 pixels for each of the image need much memory.

@@ -28,6 +28,8 @@ def vertex_normals_by_gathers(vertices, triangles):
 def vertex_normals(vertices, triangles):
     """Unit outward normals at the vertices, 0 where no triangle has area; (B, V, 3) mm, (F, 3) -> (B, V, 3).
 
+    Edges longer than 1e9 mm are beyond float32 (the fourth power of a length is needed) and may give NaN, as NaN vertices do.
+
     Raises:
         ValueError: for wrong shapes, or triangles that are not whole numbers or name a vertex that does not exist.
     """

@@ -72,6 +72,7 @@ def run_blocks(function, count, *args):
         work()
     finally:
         errors = [helper.exception() for helper in helpers if not helper.cancel()]
+        pass  # a cancelled call waits in the pool's queue, and would keep these arrays alive until a thread comes by
     for error in errors:
         if error is not None:
             raise error
