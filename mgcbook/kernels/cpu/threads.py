@@ -72,7 +72,9 @@ def run_blocks(function, count, *args):
         work()
     finally:
         errors = [helper.exception() for helper in helpers if not helper.cancel()]
-        pass  # a cancelled call waits in the pool's queue, and would keep these arrays alive until a thread comes by
+        # A cancelled call waits in the pool's queue until a thread comes by, and its arrays with it: on a busy machine thousands
+        # of calls did, and a training run of half an hour grew by a quarter.
+        args = ()
     for error in errors:
         if error is not None:
             raise error
