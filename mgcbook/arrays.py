@@ -7,8 +7,14 @@ that have no such hook are here: moving arrays, adding at repeated indices, and 
 import functools
 import importlib
 import inspect
+import sys
 
 import numpy as np
+
+from mgcbook.errors import ResourceError
+
+AT_ONCE = 8
+"""CuPy joins more arrays than this through a table of addresses that it copies from the host: no CUDA graph can hold that."""
 
 
 def is_device(array):
@@ -21,17 +27,47 @@ def to_device(tree, device="cpu"):
 
     Raises:
         ValueError: for an unknown device.
-        ImportError: for "cuda" where CuPy is not installed; the message names the extra to install.
+        ResourceError: for "cuda" where there is no GPU or CuPy is not installed; the message names the extra to install.
     """
     if device == "cpu":
         return to_host(tree)
-    if device != "cuda":
+    check_device(device)
+    return _map_arrays(_on_device, tree)
+
+
+def check_device(device):
+    """Check that a device can be used, before work is begun that needs it.
+
+    Raises:
+        ValueError: for an unknown device.
+        ResourceError: for "cuda" where there is no GPU or CuPy is not installed; the message names the extra to install.
+    """
+    if device not in ("cpu", "cuda"):
         raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}")
-    try:
-        import cupy
-    except ImportError:
-        raise ImportError("device='cuda' needs CuPy: pip install 'mgcbook[cuda13]' (or [cuda12] for an older driver)") from None
-    return _map_arrays(cupy.asarray, tree)
+    if device == "cuda" and (missing := _missing_for_cuda()):
+        raise ResourceError(f"device='cuda': {missing}")
+
+
+@functools.cache
+def _missing_for_cuda():
+    """What is missing on this machine to compute on a GPU, in words; None where nothing is."""
+    from mgcbook.kernels.about import describe_gpu
+
+    is_usable, found = describe_gpu()
+    return None if is_usable else found
+
+
+def _on_device(array):
+    import cupy
+
+    return cupy.asarray(array)
+
+
+def synchronize():
+    """Wait until the GPU has done all that it was asked for; nothing where no GPU is in use."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and cupy.cuda.is_available():
+        cupy.cuda.get_current_stream().synchronize()
 
 
 def to_host(tree):
@@ -47,6 +83,39 @@ def _map_arrays(function, tree):
     if isinstance(tree, list | tuple):
         return type(tree)(_map_arrays(function, value) for value in tree)
     return function(tree) if isinstance(tree, np.ndarray) or is_device(tree) else tree
+
+
+def matmul(x, y):
+    """x y for matrices of bare arrays; on a GPU in a form that a CUDA graph can hold, with all digits of float32."""
+    return kernels_for(x, y).matmul(x, y) if is_device(x) or is_device(y) else x @ y
+
+
+def einsum(subscripts, *arrays):
+    """np.einsum of bare arrays; on a GPU in a form that a CUDA graph can hold."""
+    on_device = any(map(is_device, arrays))
+    return kernels_for(*arrays).einsum(subscripts, *arrays) if on_device else np.einsum(subscripts, *arrays)
+
+
+def stack(arrays, axis=0):
+    """np.stack of bare arrays; on a GPU in a form that a CUDA graph can hold."""
+    if len(arrays) <= AT_ONCE or not is_device(arrays[0]):
+        return np.stack(arrays, axis=axis)
+    return concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis)
+
+
+def concatenate(arrays, axis=0):
+    """np.concatenate of bare arrays; on a GPU in a form that a CUDA graph can hold."""
+    if len(arrays) <= AT_ONCE or not is_device(arrays[0]):
+        return np.concatenate(arrays, axis=axis)
+    shape = list(arrays[0].shape)
+    shape[axis] = sum(array.shape[axis] for array in arrays)
+    out = np.empty(tuple(shape), dtype=np.result_type(*(array.dtype for array in arrays)), like=arrays[0])
+    start = 0
+    for array in arrays:
+        stop = start + array.shape[axis]
+        out[(slice(None),) * (axis % len(shape)) + (slice(start, stop),)] = array
+        start = stop
+    return out
 
 
 def scatter_add(out, index, values):

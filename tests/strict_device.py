@@ -5,10 +5,13 @@ A `DeviceArray` hides a NumPy array. Whatever would fail with CuPy fails here to
     host arrays mixed in, np.asarray, storing in a host array            TypeError
     a NumPy function or argument that CuPy lacks                         TypeError, if CuPy is installed (no GPU needed)
     inside `with no_sync()`: float(), bool(), .get(), masks, nonzero     HostSync: the host would wait for the device
+    inside `with capturable()`: the same, and np.matmul, einsum ...,     HostSync: CuPy's way of doing it cannot be captured
+                   a host array copied, more than eight arrays joined
 
-Waits are slow, and fatal while a CUDA graph is captured. A step that passes under `no_sync` can be captured as far as its arrays
-go. What cannot be found here: streams, memory pools, cuBLAS in a capture, and mistakes inside the kernels, for which the NumPy
-twins stand in.
+Waits are slow, and fatal while a CUDA graph is captured. A step that passes under `capturable` can be captured as far as its
+arrays go. `recorded` writes every operation down with the arrays that it read and wrote, so that it can be done again on them:
+what a CUDA graph does. What cannot be found here: streams, memory pools, and mistakes inside the kernels, for which the NumPy
+twins stand in; tests/fake_gpu.py lets the code of the kernels run instead.
 """
 
 import contextlib
@@ -21,14 +24,13 @@ import numpy as np
 
 from mgcbook.kernels import twins
 
-log = types.SimpleNamespace(calls=0, syncs=0, may_sync=True)
-"""Operations done, waits met, and whether waits are allowed."""
+log = types.SimpleNamespace(calls=0, syncs=0, may_sync=True, may_do_anything=True, tape=None)
+"""Operations done, waits met, whether waits are allowed, and what no graph can hold, and the list that is written down in."""
 
 _waiting = {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose}  # results depend on values
 _moving = {np.asarray, np.array}  # np.asarray(host, like=device) is how an array gets here
-
-_FORMULAS = ("adam", "conv", "modes", "norm", "pool")
-"""Twins that are formulas and run on device arrays as they are; the others are loops, and stand in for kernels."""
+_cublas = {np.matmul, np.dot, np.vdot, np.inner, np.tensordot, np.einsum, np.linalg.inv, np.linalg.solve, np.linalg.svd}
+_joining = {np.stack, np.concatenate, np.hstack, np.vstack}
 
 
 class HostSync(RuntimeError):
@@ -46,10 +48,31 @@ def no_sync():
         vars(log).update(before)
 
 
+@contextlib.contextmanager
+def capturable():
+    """As `no_sync`, and what CuPy cannot do while a CUDA graph is captured raises HostSync too."""
+    with no_sync():
+        log.may_do_anything = False
+        yield log
+
+
+@contextlib.contextmanager
+def recorded():
+    """As `capturable`, and every operation is written down; yields a list of functions that do them again, in order."""
+    with capturable():
+        log.tape = []
+        yield log.tape
+
+
 def _wait(what):
     log.syncs += 1
     if not log.may_sync:
         raise HostSync(f"{what} makes the host wait for the device")
+
+
+def _refuse_in_capture(what):
+    if not log.may_do_anything:
+        raise HostSync(f"{what} cannot be captured in a CUDA graph")
 
 
 class DeviceArray:
@@ -70,6 +93,7 @@ class DeviceArray:
         if any(not isinstance(x, DeviceArray | np.ndarray | np.generic | bool | int | float) for x in inputs):
             return NotImplemented
         _check_name(ufunc)
+        _check_capture(ufunc, inputs)
         return _run(getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
@@ -77,7 +101,10 @@ class DeviceArray:
             return NotImplemented
         _check_name(function)
         _check_arguments(function, args, kwargs)
+        _check_capture(function, args)
         if function in _moving:
+            if not isinstance(args[0], DeviceArray):
+                _refuse_in_capture("copying a host array to the device")
             return DeviceArray(np.array(args[0]._host if isinstance(args[0], DeviceArray) else args[0], *args[1:], **kwargs))
         if function in _waiting or (function is np.where and len(args) + len(kwargs) == 1):
             _wait(f"np.{function.__name__}")
@@ -120,7 +147,16 @@ class DeviceArray:
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
+    @property
+    def data(self):
+        """`.data.ptr` is the address."""
+        return types.SimpleNamespace(ptr=self._host.ctypes.data, owner=self._host)
+
+    def view(self, dtype):
+        return DeviceArray(self._host.view(dtype))
+
     shape = property(lambda self: self._host.shape)
+    strides = property(lambda self: self._host.strides)
     ndim = property(lambda self: self._host.ndim)
     size = property(lambda self: self._host.size)
     dtype = property(lambda self: self._host.dtype)
@@ -142,6 +178,8 @@ def _waiting_method(name):
 
 def _operator(name):
     def operator(a, b):
+        if "matmul" in name:
+            _refuse_in_capture("@ of CuPy")
         if not isinstance(b, DeviceArray | np.ndarray | np.generic | bool | int | float):
             return NotImplemented
         return _run(lambda x, y: getattr(np.asarray(x), name)(y), (a, b), {})
@@ -151,7 +189,7 @@ def _operator(name):
 
 def _in_place(name):
     def operator(a, b):
-        a._host = _run(lambda x, y: getattr(x, name)(y), (a, b), {})._host
+        _run(lambda x, y: getattr(x, name)(y), (a, b), {})
         return a
 
     return operator
@@ -210,10 +248,46 @@ def _check_arguments(function, args, kwargs):
         raise TypeError(f"np.{function.__name__} of CuPy: {error}") from None
 
 
+def _check_capture(function, args):
+    if function in _cublas:
+        _refuse_in_capture(f"np.{function.__name__} of CuPy, which is cuBLAS,")
+    if function in _joining and len(args[0]) > 8:
+        _refuse_in_capture(f"np.{function.__name__} of more than 8 arrays: CuPy's table of them")
+
+
 def _run(function, args, kwargs):
     log.calls += 1
-    result = function(*_unwrap(args), **{name: _unwrap(value) for name, value in kwargs.items()})
+    args, kwargs = _unwrap(args), {name: _unwrap(value) for name, value in kwargs.items()}
+    result = _settled(function(*args, **kwargs))
+    if log.tape is not None:
+        log.tape.append(functools.partial(_again, function, args, kwargs, result))
     return _wrap(result)
+
+
+def _settled(result):
+    """Numbers as arrays of no axes: CuPy's sums are such arrays, and a replay writes into them."""
+    if isinstance(result, tuple | list):
+        return type(result)(map(_settled, result))
+    return np.array(result) if isinstance(result, np.generic) else result
+
+
+def _again(function, args, kwargs, result):
+    """Do an operation once more on the same arrays, and put what comes out where it was before. A view needs no copy."""
+    _refill(result, function(*args, **kwargs))
+
+
+def _refill(old, new):
+    if isinstance(old, tuple | list):
+        for one, other in zip(old, new, strict=True):
+            _refill(one, other)
+    elif isinstance(old, np.ndarray) and not np.may_share_memory(old, new):
+        old[...] = new
+
+
+def again(tape):
+    """Do what was recorded."""
+    for operation in tape:
+        operation()
 
 
 def _wrap(result):
@@ -233,9 +307,12 @@ def _unwrap(x):
 class _Kernels:
     """The names of `mgcbook.kernels.gpu`. Arguments and results are device arrays; a twin does the work."""
 
+    Affine = twins.Affine
+    einsum = staticmethod(lambda *args: _opaque(np.einsum, *args))
+    matmul = staticmethod(lambda *args: _opaque(np.matmul, *args))
+
     def __getattr__(self, name):
-        twin = getattr(twins, name)
-        return twin if twin.__module__.rpartition(".")[2] in _FORMULAS else functools.partial(_opaque, twin)
+        return functools.partial(_opaque, getattr(twins, name))
 
 
 def _opaque(twin, *args, **kwargs):

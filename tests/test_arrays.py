@@ -5,6 +5,7 @@ import pytest
 
 from mgcbook import arrays
 from mgcbook.arrays import check_shapes, scatter_add, to_device, to_host
+from mgcbook.errors import ResourceError
 
 
 @check_shapes(points="B V 3", focal="B", weights="... C")
@@ -60,9 +61,14 @@ def test_host_arrays_stay_where_they_are():
 def test_unknown_and_missing_devices_are_told_what_to_do(monkeypatch):
     with pytest.raises(ValueError, match="'cpu' or 'cuda'"):
         to_device(np.ones(1), "gpu")
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
-    with pytest.raises(ImportError, match="pip install"):
-        to_device(np.ones(1), "cuda")
+    about = lambda: (False, "an old card, without CuPy: pip install 'mgcbook[cuda12]'")
+    monkeypatch.setattr("mgcbook.kernels.about.describe_gpu", about)
+    arrays._missing_for_cuda.cache_clear()
+    try:
+        with pytest.raises(ResourceError, match=r"device='cuda': an old card.*pip install 'mgcbook\[cuda12\]'"):
+            to_device(np.ones(1), "cuda")
+    finally:
+        arrays._missing_for_cuda.cache_clear()
 
 
 def test_kernels_fall_back_to_their_twins_without_numba(monkeypatch):

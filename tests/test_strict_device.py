@@ -16,7 +16,7 @@ from mgcbook.learning.objective import total_loss
 from mgcbook.learning.optim import adam, init_adam
 from mgcbook.learning.resnet import init_resnet, resnet
 from mgcbook.tape import value_and_grad
-from tests.strict_device import DeviceArray, HostSync, cupy_is_installed, no_sync, to_device
+from tests.strict_device import DeviceArray, HostSync, again, capturable, cupy_is_installed, no_sync, recorded, to_device
 from tests.toy import toy_batch, toy_coefficients, toy_model
 
 ROOT = Path(__file__).parents[1]
@@ -67,10 +67,36 @@ def test_waits_are_found(x, wait):
         wait(x)
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda x: x @ np.swapaxes(x, 0, 1),
+        lambda x: np.einsum("ij,ij->i", x, x),
+        lambda x: np.stack([x] * 9),
+        lambda x: np.asarray(np.ones(3), like=x),
+    ],
+)
+def test_what_no_graph_can_hold_is_found(x, act):
+    with no_sync():
+        act(x)
+    with pytest.raises(HostSync), capturable():
+        act(x)
+
+
+def test_what_was_recorded_is_done_again_on_the_same_memory(x):
+    with recorded() as tape:
+        y = np.sum(2 * x[1:], axis=0)
+        total = arrays.matmul(y[None], y[:, None])
+        x += 1
+    x._host[...] = 1
+    again(tape)
+    assert y.get().tolist() == [2, 2, 2] and total.get().tolist() == [[12]] and (x.get() == 2).all()
+
+
 def test_what_a_device_can_do(x):
     with no_sync() as log:
         x += 1
-        total = np.sum(x @ np.swapaxes(x, 0, 1) - 2 * x[:, :1], axis=None)
+        total = np.sum(arrays.matmul(x, np.swapaxes(x, 0, 1)) - 2 * x[:, :1], axis=None)
         assert (log.calls, log.syncs) == (7, 0)
     assert type(total) is DeviceArray and total.shape == ()
     assert total.get() == 14 + 32 + 32 + 77 - 2 * 2 * (1 + 4) and arrays.to_host([x])[0].tolist() == [[1, 2, 3], [4, 5, 6]]
@@ -112,7 +138,7 @@ def test_the_combined_loss_never_waits(rng, views, antialiased):
     loss = value_and_grad(total_loss, has_aux=True)
     (expected, terms), gradient = loss(start, batch, host)
     assert (terms["render"] > 0) and (views == 1 or terms["pixel"] > 0)
-    with contextlib.nullcontext() if antialiased else no_sync():
+    with contextlib.nullcontext() if antialiased else capturable():
         (found, on_device), device_gradient = loss(to_device(start), to_device(batch), device)
     assert_allclose(found.get(), expected, rtol=1e-5)
     assert_allclose(device_gradient.get(), gradient, rtol=0, atol=1e-4 * np.abs(gradient).max())
@@ -138,7 +164,7 @@ def test_a_training_step_of_the_network_never_waits(rng, depth, fused, dtype):
 
     value, new, new_state, grads = step(params, state, images, init_adam(params))
     on_device = to_device(params)
-    with no_sync():
+    with capturable():
         found, device_new, device_state, device_grads = step(on_device, to_device(state), to_device(images), init_adam(on_device))
     assert all(array.dtype == dtype for tree in (device_new, device_state, device_grads) for array in tree.values())
     # The last layer sees 3 pixels: batch norm over so few makes single precision noisy.

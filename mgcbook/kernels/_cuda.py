@@ -8,17 +8,20 @@
 
     _double(x.shape[1], len(x), x, out)                  items, meshes, arguments: on the stream that CuPy uses now
 
+Numba translates a kernel to the assembly language of GPUs, and CuPy launches it: Numba's own launch waits for streams, costs ten
+times as much, and cannot be captured in a CUDA graph.
+
 With NUMBA_ENABLE_CUDASIM=1 in the environment, kernels run as plain Python on NumPy arrays: slow, for tests.
 """
 
 import functools
-import os
+import re
+import tempfile
 import types
+from pathlib import Path
 
+import numba
 import numpy as np
-
-# Without this, Numba waits for the stream of every array that it is given, which kills the capture of a CUDA graph.
-os.environ.setdefault("NUMBA_CUDA_ARRAY_INTERFACE_SYNC", "0")
 
 __all__ = ["KERNELS", "Kernel", "bits_of", "cuda", "device", "float_of", "fma", "is_simulated", "kernel"]
 
@@ -72,11 +75,22 @@ class Kernel:
 
     @functools.cached_property
     def compiled(self):
-        return cuda.jit(self.signature)(self.function)
+        """What `launch` is called on: the simulated kernel, or CuPy's function."""
+        if is_simulated:
+            return cuda.jit(self.signature)(self.function)
+        import cupy
+
+        number = int(cupy.cuda.Device().compute_capability)
+        return load(self.ptx((number // 10, number % 10)))
 
     def __call__(self, count, meshes, *args):
         if count and meshes:
-            self.compiled[(-(-count // THREADS), meshes), (THREADS, 1), _stream()](*args)
+            launch(self.compiled, (-(-count // THREADS), meshes), (THREADS, 1), args, self.types)
+
+    @functools.cached_property
+    def types(self):
+        """Numba's types of the arguments."""
+        return () if is_simulated else numba.core.sigutils.normalize_signature(self.signature)[0]
 
     def ptx(self, capability):
         """The kernel in the assembly language of GPUs of a compute capability, such as (9, 0); needs no GPU."""
@@ -92,13 +106,43 @@ def kernel(signature):
     return lambda function: Kernel(function, signature)
 
 
-def _stream():
-    if is_simulated:
-        return 0
+def load(ptx):
+    """CuPy's function of the one kernel in a text of PTX."""
     import cupy
 
-    pointer = cupy.cuda.get_current_stream().ptr
-    return cuda.external_stream(pointer) if pointer else 0
+    # From a file, because CuPy takes a text for source that is yet to be compiled.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel.ptx"
+        path.write_text(ptx)
+        module = cupy.RawModule(path=str(path))
+        function = module.get_function(entry_of(ptx))
+        function.kernel  # noqa: B018 (loads the file while it is there)
+    return function
+
+
+def entry_of(ptx):
+    """The name under which a kernel can be launched."""
+    return re.search(r"\.visible \.entry (\w+)", ptx)[1]
+
+
+def launch(function, grid, block, args, types):
+    """Run a kernel on the stream that CuPy uses now; without waiting, so that it can be captured."""
+    if is_simulated:
+        function[grid, block](*args)
+    else:
+        function(grid, block, tuple(parameters(args, types)))
+
+
+def parameters(args, types):
+    """What the machine code of a kernel takes: an array is (0, 0, size, bytes of an item, address, *shape, *strides in bytes)."""
+    for value, kind in zip(args, types, strict=True):
+        if isinstance(kind, numba.types.Array):
+            about = (0, 0, value.size, value.dtype.itemsize, value.data.ptr, *value.shape, *value.strides)
+            yield from map(np.int64, about)
+        elif isinstance(kind, numba.types.BaseTuple):
+            yield from parameters(value, tuple(kind))
+        else:
+            yield np.dtype(str(kind)).type(value)
 
 
 if is_simulated:

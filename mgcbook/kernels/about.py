@@ -22,7 +22,7 @@ def describe_gpu():
     """(Whether mgcbook can use a GPU here, what was found and which extra to install)."""
     driver = _driver()
     if driver is None:
-        return False, "none: no NVIDIA driver; everything runs on the CPU"
+        return False, "none: no NVIDIA driver (nvidia-smi); everything runs on the CPU. With one: pip install 'mgcbook[cuda13]'"
     name, version = driver
     extra = "cuda13" if int(version.split(".")[0]) >= 580 else "cuda12"
     try:

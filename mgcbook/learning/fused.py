@@ -21,7 +21,7 @@ class _Unit:
         self.kernels, self.x, self.before, self.weight, self.stride, self.padding = kernels, x, before, weight, stride, padding
         self.z, sums = kernels.convolve(x, weight, stride, padding, before=before, sums=True)
         self.norm = nn.BatchStatistics(sums, self.z.size // self.z.shape[-1], gamma, beta)
-        self.after = (self.norm.scale, self.norm.shift)
+        self.after = kernels.Affine((self.norm.scale, self.norm.shift))
 
     def backward(self, d, sums, onto=None, need_x=True):
         """d: gradient behind the norm, with its sums. Returns (dx, sums of dx), (dweight, dgamma, dbeta)."""

@@ -82,31 +82,22 @@ class BatchStatistics:
 
     def __init__(self, sums, count, weight, bias, epsilon=EPSILON):
         """Take the sums of z and of z^2 per channel, (2, C) in float64, over `count` pixels."""
-        self.count, self.weight, self.dtype = count, weight, weight.dtype
-        self.mean = sums[0] / count
-        self.variance = np.maximum(sums[1] / count - self.mean**2, 0)
-        self.inverse = 1 / np.sqrt(self.variance + epsilon)
-        scale = weight * self.inverse
-        self.scale, self.shift = scale.astype(self.dtype), (bias - scale * self.mean).astype(self.dtype)
+        self.kernels, self.count, self.weight = kernels_for(sums), count, weight
+        (self.mean, _, self.inverse), narrow = self.kernels.norm_scales(sums, count, weight, bias, epsilon)
+        self.scale, self.shift, *self._running = narrow
 
     def gradient(self, sums):
         """From the sums of d and of d z per channel: (dweight, dbias, p, q, r)."""
-        dbias = sums[0]
-        dweight = (sums[1] - sums[0] * self.mean) * self.inverse
-        p = self.weight * self.inverse
-        q = -p * self.inverse * dweight / self.count
-        r = -p * dbias / self.count - q * self.mean
-        return tuple(a.astype(self.dtype) for a in (dweight, dbias, p, q, r))
+        return self.kernels.norm_factors(sums, self.count, self.weight, self.mean, self.inverse)
 
     def running(self):
         """(mean, unbiased variance) for the running statistics."""
-        unbiased = self.variance * (self.count / max(self.count - 1, 1))
-        return self.mean.astype(self.dtype), unbiased.astype(self.dtype)
+        return tuple(self._running)
 
 
 def update_running(running, batch, momentum=MOMENTUM):
     """Running (mean, variance) after one more batch: (1 - momentum) old + momentum new."""
-    return tuple((1 - momentum) * old + momentum * new for old, new in zip(running, batch, strict=True))
+    return tuple(kernels_for(new).move_towards(old, new, momentum) for old, new in zip(running, batch, strict=True))
 
 
 def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EPSILON):
@@ -121,6 +112,20 @@ def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EP
     mean, variance = running
     scale = weight / np.sqrt(variance + epsilon)
     return x * scale + (bias - mean * scale), running
+
+
+@primitive(twin=lambda x: x)
+def to_half(x):
+    """The maps of a network in bfloat16, three digits in half of the memory; (..., C) float32 -> the bits, as uint16."""
+    kernels = kernels_for(x)
+    return kernels.to_half(x), lambda g: kernels.to_single(g)
+
+
+@primitive(twin=lambda x: x)
+def to_single(x):
+    """Maps of bfloat16 in float32 again; (..., C) uint16 -> float32."""
+    kernels = kernels_for(x)
+    return kernels.to_single(x), lambda g: kernels.to_half(g)
 
 
 def relu(x):

@@ -8,6 +8,7 @@ The stride of a bottleneck sits on its 3x3 convolution (torchvision; "v1.5"). We
 
 import numpy as np
 
+from ..arrays import is_device
 from . import fused as fast
 from . import nn
 
@@ -79,7 +80,7 @@ def _shapes(depth, outputs, width):
     return shapes
 
 
-def resnet(params, images, state, *, train=False, fused=True):
+def resnet(params, images, state, *, train=False, fused=True, half=False):
     """Coefficients of each image, and the new running statistics; (B, H, W, 3) in [0, 1] -> (B, K), state.
 
     In training, batch norm uses the statistics of the batch and moves the running ones; otherwise it uses the running ones, and
@@ -90,6 +91,7 @@ def resnet(params, images, state, *, train=False, fused=True):
         images: pictures of any size from 1 x 1; the type of the parameters decides in which precision is computed.
         train: see above.
         fused: compute each residual block as one step (see fused.py); False takes one step for each layer, for study.
+        half: in training, store the maps between the layers in bfloat16; weights, sums and statistics stay in float32.
     Raises:
         ValueError: if images are not (B, H, W, 3), or a parameter is missing.
     """
@@ -99,13 +101,16 @@ def resnet(params, images, state, *, train=False, fused=True):
     run = _Units(params, state, new_state, train)
     if fused and train:
         first, block = _fused_stem, _fused_block
-    elif fused and all(isinstance(array, np.ndarray) for array in (images, *params.values())):
+    elif fused and all(isinstance(array, np.ndarray) or is_device(array) for array in (images, *params.values())):
         first, block = _folded_stem, _folded_block  # nobody asks for a gradient
     else:
         first, block = _stem_by_layers, _block_by_layers
-    x = first(run, _whitened(images, params["fc.bias"].dtype))
+    half = half and fused and train
+    x = _whitened(images, params["fc.bias"].dtype)
+    x = first(run, nn.to_half(x) if half else x)
     for name, stride in _blocks(params):
         x = block(run, name, x, stride)
+    x = nn.to_single(x) if half else x
     return nn.linear(nn.mean_pool(x), params["fc.weight"], params["fc.bias"]), new_state if train else state
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mgcbook import arrays
 from mgcbook.arrays import scatter_add
 
 from .engine import Tensor, derivative_of, record
@@ -64,7 +65,8 @@ def norm(x, axis=None, keepdims=False):
 def matmul(x, y):
     if x.ndim < 2 or y.ndim < 2:
         raise TypeError(f"np.matmul: expected matrices, got shapes {x.shape} and {y.shape}; use np.einsum for vectors")
-    return x @ y, lambda g: g @ np.swapaxes(y, -1, -2), lambda g: np.swapaxes(x, -1, -2) @ g
+    product = arrays.matmul
+    return product(x, y), lambda g: product(g, np.swapaxes(y, -1, -2)), lambda g: product(np.swapaxes(x, -1, -2), g)
 
 
 @derivative_of(np.einsum)
@@ -73,10 +75,10 @@ def einsum(subscripts, *xs):
 
     def vjp(i):
         others = [s for j, s in enumerate(inputs) if j != i]
-        arrays = [x for j, x in enumerate(xs) if j != i]
-        return lambda g: np.einsum(",".join([output, *others]) + "->" + inputs[i], g, *arrays)
+        factors = [x for j, x in enumerate(xs) if j != i]
+        return lambda g: arrays.einsum(",".join([output, *others]) + "->" + inputs[i], g, *factors)
 
-    return np.einsum(subscripts, *xs), None, *map(vjp, range(len(xs)))
+    return arrays.einsum(subscripts, *xs), None, *map(vjp, range(len(xs)))
 
 
 def _subscripts(subscripts, count):
@@ -179,7 +181,7 @@ Tensor.astype = lambda self, dtype: record(astype, (self, dtype), {})
 @derivative_of(np.stack, sequence=True)
 def stack(*xs, axis=0):
     pick = lambda i: lambda g: np.moveaxis(g, axis, 0)[i]
-    return np.stack(xs, axis=axis), *map(pick, range(len(xs)))
+    return arrays.stack(xs, axis=axis), *map(pick, range(len(xs)))
 
 
 @derivative_of(np.concatenate, sequence=True)
@@ -190,7 +192,7 @@ def concatenate(*xs, axis=0):
         cut = (slice(None),) * (axis % xs[0].ndim) + (slice(ends[i] - xs[i].shape[axis], ends[i]),)
         return lambda g: g[cut]
 
-    return np.concatenate(xs, axis=axis), *map(pick, range(len(xs)))
+    return arrays.concatenate(xs, axis=axis), *map(pick, range(len(xs)))
 
 
 @derivative_of(np.take)

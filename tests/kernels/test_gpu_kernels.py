@@ -29,7 +29,7 @@ def simulated():
     return {found["check"]: found["error"] for found in map(json.loads, done.stdout.splitlines())}
 
 
-@pytest.mark.parametrize("check", [check.__name__ for check in agreement.CHECKS])
+@pytest.mark.parametrize("check", [check.__name__ for check in agreement.SIMULATED])
 def test_simulated_kernels_agree_with_the_cpu(simulated, check):
     if simulated[check]:
         pytest.fail(simulated[check])
@@ -60,6 +60,7 @@ def test_every_kernel_compiles_to_single_precision_without_spills(tmp_path, capa
         ptx = kernel.ptx(capability)
         assert re.search(r"\.target sm_\d", ptx)
         assert not re.search(r"\.f64\b", ptx), f"{kernel.__name__} computes in float64"
+        assert ".extern .func" not in ptx, f"{kernel.__name__} calls what is not in it"
         if assembler:
             source = tmp_path / f"{kernel.__name__}.ptx"
             source.write_text(ptx)
@@ -68,6 +69,29 @@ def test_every_kernel_compiles_to_single_precision_without_spills(tmp_path, capa
             assert done.returncode == 0, done.stderr
             assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr, f"{kernel.__name__}: {done.stderr}"
             assert int(re.search(r"Used (\d+) registers", done.stderr)[1]) <= 80, kernel.__name__
+
+
+@needs_numba_cuda
+def test_kernels_are_launched_with_the_parameters_that_their_code_takes():
+    """Numba's code is launched by CuPy: an array becomes numbers and an address, as the code itself says."""
+    import mgcbook.kernels.gpu  # noqa: F401
+    from mgcbook.kernels._cuda import KERNELS, entry_of, parameters
+    from tests.strict_device import DeviceArray
+
+    def example(kind):
+        if hasattr(kind, "ndim"):
+            return DeviceArray(np.zeros((2, 3, 5, 7)[: kind.ndim], str(kind.dtype).replace("boolean", "bool")))
+        return tuple(map(example, kind)) if hasattr(kind, "count") else np.dtype(str(kind)).type(1)
+
+    words = {"int64": "u64", "float32": "f32", "int32": "u32"}
+    for kernel in KERNELS:
+        ptx = kernel.ptx((9, 0))
+        taken = re.findall(r"\.param \.(\w+)", ptx.split(f".visible .entry {entry_of(ptx)}(")[1].split(")")[0])
+        given = list(parameters([example(kind) for kind in kernel.types], kernel.types))
+        assert [words[number.dtype.name] for number in given] == taken, kernel.__name__
+    array = np.zeros((2, 3), np.float32)
+    packed = list(parameters([DeviceArray(array)], [KERNELS[0].types[2].copy(ndim=2)]))
+    assert packed == [0, 0, 6, 4, array.ctypes.data, 2, 3, 12, 4]
 
 
 @needs_numba_cuda

@@ -8,6 +8,9 @@ import importlib
 
 import numpy as np
 
+_OTHERS = "edgH"
+"""Type characters of other floating-point numbers: float16, float64, long ones, and bfloat16, whose bits travel as uint16."""
+
 
 def float32_only(function):
     """Run the twin of the same name (mgcbook.kernels.twins) if an argument is an array of another floating-point type."""
@@ -15,7 +18,7 @@ def float32_only(function):
     @functools.wraps(function)
     def chosen(*args, **kwargs):
         for argument in (*args, *kwargs.values()):
-            if isinstance(argument, np.ndarray) and argument.dtype != np.float32 and argument.dtype.kind == "f":
+            if isinstance(argument, np.ndarray) and argument.dtype != np.float32 and argument.dtype.char in _OTHERS:
                 return getattr(importlib.import_module("mgcbook.kernels.twins"), function.__name__)(*args, **kwargs)
         return function(*args, **kwargs)
 

@@ -4,7 +4,12 @@ import numpy as np
 
 from .._cuda import is_simulated
 
-__all__ = ["indices", "single"]
+__all__ = ["indices", "single", "whole"]
+
+
+def whole(array):
+    """The array, C-contiguous, where it is. Without `like`, NumPy would ask for the numbers instead of asking CuPy."""
+    return np.ascontiguousarray(array, like=array)
 
 
 def single(*arrays):
@@ -26,4 +31,4 @@ def _whole(array, dtype, cast=False):
         raise TypeError(f"a GPU kernel was given a host array of shape {array.shape}: move it with to_device(array, 'cuda')")
     if array.dtype != dtype and not cast:
         raise TypeError(f"the GPU kernels compute in float32, got an array of {array.dtype}: use .astype(np.float32)")
-    return np.ascontiguousarray(array.astype(dtype, copy=False))
+    return whole(array.astype(dtype, copy=False))

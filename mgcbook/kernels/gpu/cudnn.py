@@ -1,7 +1,8 @@
 """Convolution plans of cuDNN: how each convolution of a network, forward and backward, is computed on a GPU.
 
-A plan belongs to a shape. It is made once, keeps the fastest engine of cuDNN's heuristics, and is then run with pointers. With a
-written description of a device, plans are made without a GPU: a test can tell that every convolution has one.
+A plan belongs to a shape. cuDNN's heuristics propose engines for it; at the first run the best of them take turns, and the
+fastest is kept. Plans are run with pointers. With a written description of a device, plans are made without a GPU: a test can
+tell that every convolution has one.
 
 Maps are (B, H, W, C) and kernels (O, kh, kw, C) in memory; cuDNN names their axes N C H W and K C R S and takes strides.
 """
@@ -10,7 +11,9 @@ import functools
 
 import cudnn
 
-__all__ = ["H200", "Plans"]
+from . import runtime
+
+__all__ = ["H200", "Plan", "Plans"]
 
 KINDS = {"float32": cudnn.data_type.FLOAT, "float16": cudnn.data_type.HALF, "bfloat16": cudnn.data_type.BFLOAT16}
 
@@ -23,23 +26,80 @@ H200 = (
 )
 """Written from the data sheet: what cuDNN wants to know of a device."""
 
+TRIED, ROUNDS = 8, 5
+"""How many proposals take turns, and how often."""
+ROOM = 1 << 30
+"""Bytes of workspace beyond which a proposal is not tried."""
+
+
+class Plan:
+    """The proposals for one convolution, best first, and the one that is kept.
+
+    Args:
+        graph: a built graph of cuDNN.
+    """
+
+    def __init__(self, graph):
+        self.graph = graph
+        sizes = {i: size for i in range(graph.get_execution_plan_count()) if (size := _workspace(graph, i)) is not None}
+        fitting = [i for i, size in sizes.items() if size <= ROOM] or sorted(sizes, key=sizes.get)
+        self.sizes, self.tried, self.kept = sizes, fitting[:TRIED], None
+
+    @property
+    def workspace(self):
+        """Bytes that the kept proposal needs, or all those that are yet to be tried."""
+        return max(self.sizes[i] for i in (self.tried if self.kept is None else [self.kept]))
+
+    def run(self, pointers, workspace, handle, index=None):
+        """Run the kept proposal, or another one; pointers: {1: first, 2: second, 3: out}."""
+        self.graph.execute_plan_at_index(pointers, workspace, self.kept if index is None else index, handle=handle)
+
+    def choose(self, seconds):
+        """Keep the proposal with the shortest time; seconds(index) measures one, None if it cannot be run."""
+        times = {index: time for index in self.tried if (time := seconds(index)) is not None}
+        if not times:
+            raise RuntimeError("cuDNN: none of the proposed engines runs on this device")
+        self.kept = min(times, key=times.get)
+
+
+def _workspace(graph, index):
+    try:
+        return graph.get_workspace_size_plan_at_index(index)
+    except RuntimeError:  # a proposal that was refused: it is not strict, for example
+        return None
+
 
 class Plans:
     """Plans by shape, on the current device, or on one that is only described.
 
     Args:
-        stream: pointer of the CUDA stream that `run` uses.
         device: a description like `H200`; plans can then be made, not run.
         strict: no TF32: float32 products in float32.
     """
 
-    def __init__(self, stream=0, *, device=None, strict=False):
-        self.strict, self.workspace = strict, 0
+    def __init__(self, *, device=None, strict=False):
+        self.strict, self.stream = strict, None
         self.device = cudnn.create_device_properties(device) if device else None
         self.handle = None if device else cudnn.create_handle()
-        if self.handle:
-            cudnn.set_stream(handle=self.handle, stream=stream)
         self.plan = functools.cache(self._plan)
+
+    def use(self, stream):
+        """From now on work on a stream (its pointer)."""
+        if stream != self.stream:
+            cudnn.set_stream(handle=self.handle, stream=stream)
+            self.stream = stream
+
+    def run(self, first, second, out, *shape):
+        """Run the plan of a shape on two inputs and a result, device arrays; the shape is what `plan` takes.
+
+        The first run of a shape measures; it must not be captured.
+        """
+        plan = self.plan(*shape)
+        pointers = {1: first.data.ptr, 2: second.data.ptr, 3: out.data.ptr}
+        memory = runtime.workspace("cudnn", plan.workspace).data.ptr
+        if plan.kept is None:
+            plan.choose(lambda index: runtime.seconds(lambda: plan.run(pointers, memory, self.handle, index), ROUNDS))
+        plan.run(pointers, memory, self.handle)
 
     def _plan(self, what, maps, kernel, stride, padding, dtype="float32"):
         """The plan of "forward", "input" (d loss / d maps) or "kernel" (d loss / d kernel).
@@ -75,13 +135,8 @@ class Plans:
         if self.strict:
             graph.deselect_numeric_notes([cudnn.numerical_note.TENSOR_CORE])
         graph.check_support()
-        graph.build_plans()
-        self.workspace = max(self.workspace, graph.get_workspace_size())
-        return graph
-
-    def run(self, first, second, out, workspace, *shape):
-        """Run a plan: pointers of its two inputs, of the result and of `self.workspace` bytes, then what `plan` takes."""
-        self.plan(*shape).execute({1: first, 2: second, 3: out}, workspace, handle=self.handle)
+        graph.build_plans(cudnn.build_plan_policy.ALL)
+        return Plan(graph)
 
 
 def _last_axis_channels(n, c, h, w):

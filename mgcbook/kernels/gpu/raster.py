@@ -14,7 +14,7 @@ import numpy as np
 
 from .._cuda import bits_of, cuda, device, float_of, kernel
 from ..twins.raster import LARGEST, SLIVER
-from .checks import indices, single
+from .checks import indices, single, whole
 from .lens import CX, CX_LOW, CY, CY_LOW, FOCAL, LENS, across, difference_of_products, lens_of, ray
 
 __all__ = ["rasterize", "seen_vertices"]
@@ -35,7 +35,7 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     (points,), (triangles,) = single(points), indices(triangles)
     batch, count = len(points), height * width
     chosen = int(active is not None)
-    active = np.ascontiguousarray(active) if chosen else np.ones((1, 1), dtype=bool, like=points)
+    active = whole(active) if chosen else np.ones((1, 1), dtype=bool, like=points)
     limits = np.float32(near), np.float32(SLIVER / float(focal) ** 2)
     lens = lens_of(focal, center)
     keys = np.full((batch, count), NOTHING, dtype=np.uint64, like=points)

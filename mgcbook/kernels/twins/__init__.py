@@ -2,6 +2,8 @@
 from .adam import *  # noqa: F403
 from .antialias import *  # noqa: F403
 from .conv import *  # noqa: F403
+from .flat import *  # noqa: F403
+from .half import *  # noqa: F403
 from .interpolate import *  # noqa: F403
 from .modes import *  # noqa: F403
 from .norm import *  # noqa: F403

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .norm import norm_gradient
+from .half import rounded, to_half, to_single
+from .norm import channel_sums, norm_gradient
 
 __all__ = ["convolve", "convolve_backward"]
 
@@ -21,6 +22,8 @@ def _act(x, before):
 
 def convolve(x, weight, stride=1, padding=0, *, before=None, after=None, sums=False):
     """Convolution, optionally with the batch norms around it; see cpu/conv.py. (B, H, W, C), (kh, kw, C, O) -> (B, H', W', O)."""
+    if x.dtype == np.uint16:
+        return _convolve_half(to_single(x), rounded(weight), stride, padding, before, after, sums)
     kh, kw, _, out = weight.shape
     y = patches(_act(x, before), kh, kw, stride, padding) @ np.reshape(weight, (-1, out))
     if after is not None:
@@ -35,6 +38,8 @@ def convolve(x, weight, stride=1, padding=0, *, before=None, after=None, sums=Fa
 
 def convolve_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=None, onto=None, need_x=True, need_weight=True):
     """The gradients of convolve: (dx, dweight, sums); see cpu/conv_backward.py."""
+    if d.dtype == np.uint16:
+        return _convolve_backward_half(d, x, weight, stride, padding, norm, before, onto, need_x, need_weight)
     kh, kw, channels, out = weight.shape
     dz = d if norm is None else norm_gradient(d, *norm)
     dweight = None
@@ -55,3 +60,31 @@ def convolve_backward(d, x, weight, stride=1, padding=0, *, norm=None, before=No
         dx = np.where(before[0] * x + before[1] > 0, dx, 0)
         sums = np.stack([np.sum(dx, axis=(0, 1, 2), dtype=np.float64), np.sum(dx * x, axis=(0, 1, 2), dtype=np.float64)])
     return (dx if onto is None else onto + dx), dweight, sums
+
+
+def _convolve_half(x, weight, stride, padding, before, after, sums):
+    """With maps of bfloat16: what is stored between two steps is rounded."""
+    x = x if before is None else rounded(_act(x, before))
+    y = rounded(convolve(x, weight, stride, padding))
+    if after is not None:
+        skip = after[2] if after[2] is None else to_single(after[2])
+        scale, shift, _, relu = after
+        y = scale * y + shift if skip is None else scale * y + shift + skip
+        y = rounded(np.maximum(y, 0) if relu else y)
+    if not sums:
+        return to_half(y)
+    return to_half(y), channel_sums(y)
+
+
+def _convolve_backward_half(d, x, weight, stride, padding, norm, before, onto, need_x, need_weight):
+    dz = to_single(d if norm is None else norm_gradient(d, *norm))
+    x, needs = to_single(x), dict(need_x=need_x, need_weight=need_weight)
+    seen = x if before is None else rounded(_act(x, before))
+    dx, dweight, sums = convolve_backward(dz, seen, rounded(weight), stride, padding, **needs)
+    if not need_x:
+        return None, dweight, None
+    dx = rounded(dx)
+    if before is not None:
+        dx = np.where(before[0] * x + before[1] > 0, dx, np.float32(0))
+        sums = np.stack([np.sum(dx, axis=(0, 1, 2), dtype=np.float64), np.sum(dx * x, axis=(0, 1, 2), dtype=np.float64)])
+    return to_half(dx if onto is None else dx + to_single(onto)), dweight, sums

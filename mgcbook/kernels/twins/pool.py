@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .half import halves
+
 __all__ = ["max_pool", "max_pool_backward"]
 
 
@@ -17,12 +19,14 @@ def _act(x, before):
     return x if before is None else np.maximum(before[0] * x + before[1], 0)
 
 
+@halves(0)
 def max_pool(x, size=3, stride=2, padding=1, *, before=None):
     """Largest value under a window, of x or of relu(scale x + shift); (B, H, W, C) -> (B, H', W', C) and taps, uint8."""
     stack = windows(_act(x, before), size, stride, padding)
     return np.max(stack, axis=0), np.argmax(stack, axis=0).astype(np.uint8)
 
 
+@halves(0)
 def max_pool_backward(g, taps, x, size=3, stride=2, padding=1, *, before=None):
     """Gradient of max_pool (with `before`: of scale x + shift), and its sums (sum dx, sum dx x); (B, H, W, C), (2, C)."""
     batch, H, W, C = x.shape

@@ -1,0 +1,104 @@
+"""What the kernels share on the device: the current stream, workspaces, cuBLAS and cuDNN, and how exactly products are computed.
+
+A CUDA graph holds addresses. So a workspace that has been handed out is never freed: when a larger one is needed, the old one
+stays for the graphs that know it.
+"""
+
+import contextlib
+import functools
+
+import numpy as np
+
+__all__ = ["convolution_plans", "cublas", "precise", "seconds", "stream_pointer", "uses_tf32",
+           "workspace"]
+
+_settings = {"tf32": True}
+
+
+@contextlib.contextmanager
+def precise(strict=True):
+    """Inside, float32 convolutions and linear layers keep all digits of float32; otherwise tensor cores round to TF32."""
+    before, _settings["tf32"] = _settings["tf32"], not strict
+    try:
+        yield
+    finally:
+        _settings["tf32"] = before
+
+
+def uses_tf32():
+    """Whether the network's float32 products may be rounded to TF32."""
+    return _settings["tf32"]
+
+
+def stream_pointer():
+    """The stream that CuPy works on now."""
+    import cupy
+
+    return cupy.cuda.get_current_stream().ptr
+
+
+def seconds(run, rounds):
+    """The shortest of some runs on the device; None where the first one fails."""
+    import cupy
+
+    start, stop = cupy.cuda.Event(), cupy.cuda.Event()
+    best = None
+    try:
+        for _ in range(rounds):
+            start.record()
+            run()
+            stop.record()
+            stop.synchronize()
+            took = cupy.cuda.get_elapsed_time(start, stop) / 1000
+            best = took if best is None else min(best, took)
+    except Exception:  # an engine that does not run here raises cuDNN's own kinds
+        return None
+    return best
+
+
+_workspaces = {}
+
+
+def workspace(name, size):
+    """At least `size` bytes of device memory for one user; contents are anybody's."""
+    import cupy
+
+    kept = _workspaces.setdefault(name, [])
+    if not kept or kept[-1].size < size:
+        kept.append(cupy.empty(max(size, 1), dtype=np.uint8))
+    return kept[-1]
+
+
+def cublas():
+    """The process's `Gemm`, on the current stream."""
+    from .cublas import WORKSPACE, gemm
+
+    found = gemm()
+    found.use(stream_pointer(), workspace("cublas", WORKSPACE).data.ptr)
+    return found
+
+
+@functools.cache
+def _plans(strict):
+    from .cudnn import Plans
+
+    return Plans(strict=strict)
+
+
+@functools.cache
+def has_cudnn():
+    """Whether cuDNN can be loaded; convolutions are products of windows otherwise."""
+    try:
+        import cudnn  # noqa: F401
+    except Exception:  # a library that does not load raises more than ImportError
+        return False
+    return True
+
+
+def convolution_plans():
+    """cuDNN's plans on the current stream, or None where cuDNN is missing."""
+    if not has_cudnn():
+        return None
+    plans = _plans(not uses_tf32())
+    plans.use(stream_pointer())
+    return plans
