@@ -13,8 +13,8 @@ import numpy as np
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
 
-MAX_MEGAPIXELS = 100
-"""Larger pictures are refused before they are decoded: 100 million RGB pixels are 1.2 GB as float32."""
+MAX_MEGAPIXELS = 50
+"""Larger pictures are refused before they are decoded: 50 million RGB pixels take 0.9 GB on the way to float32."""
 
 MIN_SIDE = 16
 """A face needs more pixels than this across."""
@@ -33,7 +33,7 @@ def read_image(path):
     network and renderer work on such values).
 
     Raises:
-        DataError: if there is no such file, if it is no picture, is cut short, is smaller than 16 pixels or larger than 100
+        DataError: if there is no such file, if it is no picture, is cut short, is smaller than 16 pixels or larger than 50
             megapixels; the message says what was found and what to do.
     """
     path = Path(path)
@@ -42,9 +42,10 @@ def read_image(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns from 90 megapixels on; the check below is ours
         image = _decode(path)
-    if not np.isfinite(image).all():
+    low, high = image.min(), image.max()  # NaN if any is
+    if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError(f"{path}: holds NaN or infinite pixel values; expected finite ones between 0 and 1")
-    return np.clip(image, 0.0, 1.0)
+    return np.clip(image, 0.0, 1.0, out=image)
 
 
 def _decode(path):
@@ -54,7 +55,8 @@ def _decode(path):
         with Image.open(path, formats=FORMATS) as picture:
             _check_size(path, *picture.size)
             picture.load()
-            return _to_float(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            return _to_float(picture)
     except (DataError, MemoryError):
         raise
     except Image.DecompressionBombError:
@@ -92,9 +94,20 @@ def _to_float(picture):
         values = values if picture.mode == "F" else values / 65535.0
         return np.repeat(values[:, :, None], 3, axis=2).astype(np.float32)
     if "A" in picture.getbands() or "transparency" in picture.info:
-        rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255
-        return rgba[:, :, :3] * rgba[:, :, 3:] + (1 - rgba[:, :, 3:])
-    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+        return _over_white(picture if picture.mode == "RGBA" else picture.convert("RGBA"))
+    pixels = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    picture.close()  # its memory is wanted for the copy
+    return np.divide(pixels, np.float32(255), dtype=np.float32)
+
+
+def _over_white(picture):
+    pixels = np.asarray(picture)
+    picture.close()
+    image = np.empty((*pixels.shape[:2], 3), np.float32)
+    for top in range(0, len(pixels), 256):  # in bands: four channels of the whole picture as float32 would be a gigabyte
+        rgba = pixels[top : top + 256] / np.float32(255)
+        image[top : top + 256] = rgba[..., :3] * rgba[..., 3:] + (1 - rgba[..., 3:])
+    return image
 
 
 # ---------------------------------------------------------------- writing

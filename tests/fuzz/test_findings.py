@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 
+from mgcbook.data.images import read_image
 from mgcbook.data.sources.scans import read_points
 from mgcbook.errors import DataError
 from tests.fuzz import __main__ as fuzz
@@ -17,6 +18,19 @@ def test_points_that_are_a_dict(tmp_path):
     np.save(tmp_path / "a.npy", np.array({"points": np.zeros((3, 3))}, dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="array of numbers"):
         read_points(tmp_path / "a.npy")
+
+
+def test_a_small_file_that_promises_a_huge_picture(tmp_path):
+    """65,500 x 1,500 pixels in some kilobytes took a gigabyte and twenty seconds."""
+    from PIL import Image
+
+    Image.new("RGB", (65_500, 16)).save(tmp_path / "a.jpg")
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    height = data.index(b"\xff\xc0") + 5
+    data[height : height + 2] = (1500).to_bytes(2, "big")
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(DataError, match="65500 x 1500 pixels, 98 megapixels"):
+        read_image(tmp_path / "a.jpg")
 
 
 # ---------------------------------------------------------------- the fuzzing itself
