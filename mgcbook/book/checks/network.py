@@ -1,0 +1,400 @@
+"""Exercises of chapter 11: patches, batch_norm, adam."""
+
+import numpy as np
+
+from mgcbook.book.exercises import exercise
+from mgcbook.kernels.twins import conv
+from mgcbook.learning import nn, optim
+from mgcbook.learning.optim import AdamState
+from mgcbook.tape import value_and_grad
+
+# ---------------------------------------------------------------- 11.1
+
+patches = exercise("11.1", conv.patches)
+
+PICTURE = np.arange(1.0, 17).reshape(1, 4, 4, 1)  # 1 to 16, row by row
+WIDE = np.arange(2.0 * 5 * 6 * 2).reshape(2, 5, 6, 2)
+
+
+@patches.question("a window of 2 x 2 on 4 x 4 pixels has 3 x 3 places, and sees 4 numbers at each")
+def _(patches):
+    return np.shape(patches(PICTURE, 2, 2, 1, 0)), (1, 3, 3, 4)
+
+
+@patches.question("the first window of 1 2 3 4 / 5 6 7 8 / ... sees 1, 2, 5, 6")
+def _(patches):
+    return patches(PICTURE, 2, 2, 1, 0)[0, 0, 0], (1, 2, 5, 6)
+
+
+@patches.question("with stride 2, the next window begins two pixels further: 3, 4, 7, 8")
+def _(patches):
+    return patches(PICTURE, 2, 2, 2, 0)[0, 0, 1], (3, 4, 7, 8)
+
+
+@patches.question("with padding 1, the first window of 3 x 3 sees five zeros first: 0 0 0 0 1 2 0 5 6")
+def _(patches):
+    return patches(PICTURE, 3, 3, 1, 1)[0, 0, 0], (0, 0, 0, 0, 1, 2, 0, 5, 6)
+
+
+@patches.question("with two channels, they come pixel by pixel, as in the kernels")
+def _(patches):
+    return patches(WIDE, 1, 2, 1, 0)[0, 0, 0], (0, 1, 2, 3)
+
+
+@patches.question("all windows of two pictures of 5 x 6 pixels, 3 high and 2 wide, stride 2, padding 1")
+def _(patches):
+    return patches(WIDE, 3, 2, 2, 1), conv.patches(WIDE, 3, 2, 2, 1)
+
+
+@patches.question("the tape can differentiate it")
+def _(patches):
+    _, slope = value_and_grad(lambda x: np.sum(patches(x, 2, 2, 1, 0)))(PICTURE)
+    return slope[0, :, :, 0], np.outer([1, 2, 2, 1], [1, 2, 2, 1])
+
+
+def _taps(x, kh, kw, stride, padding, places=None):
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    height, width = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1
+    places = places or [(i, j) for i in range(kh) for j in range(kw)]
+    return [x[:, i : i + stride * height : stride, j : j + stride * width : stride] for i, j in places]
+
+
+@patches.mistake("There are zeros around the picture: np.pad it along rows and columns first.")
+def forgets_padding(x, kh, kw, stride, padding):
+    return conv.patches(x, kh, kw, stride, 0)
+
+
+@patches.mistake("All axes were padded: give np.pad a pair for each axis, and (0, 0) for pictures and channels.")
+def pads_everything(x, kh, kw, stride, padding):
+    return conv.patches(np.pad(x, padding), kh, kw, stride, 0)
+
+
+@patches.mistake("The window goes one pixel further each time: take every stride-th place of a slice.")
+def forgets_stride(x, kh, kw, stride, padding):
+    return conv.patches(x, kh, kw, 1, padding)
+
+
+@patches.mistake("Columns come before rows in your windows: let the column j run fastest, inside the row i.")
+def columns_first(x, kh, kw, stride, padding):
+    return np.concatenate(_taps(x, kh, kw, stride, padding, [(i, j) for j in range(kw) for i in range(kh)]), axis=-1)
+
+
+@patches.mistake("Each channel has its places side by side; the kernels want each place with its channels: join the slices along "
+                 "the last axis.")  # fmt: skip
+def channels_apart(x, kh, kw, stride, padding):
+    taps = np.stack(_taps(x, kh, kw, stride, padding), axis=-1)
+    return np.reshape(taps, (*taps.shape[:3], -1))
+
+
+@patches.mistake("The window is turned by half a turn, as in the mathematicians' convolution. Networks do not turn it.")
+def turned(x, kh, kw, stride, padding):
+    return np.concatenate(_taps(x, kh, kw, stride, padding)[::-1], axis=-1)
+
+
+@patches.mistake("The last places are missing: there are (H + 2 padding - kh) // stride + 1 of them.")
+def one_too_few(x, kh, kw, stride, padding):
+    return conv.patches(x, kh, kw, stride, padding)[:, :-1, :-1]
+
+
+@patches.mistake("The places of a window have an axis of their own; a row is flat: np.concatenate(..., axis=-1), not np.stack.")
+def not_flat(x, kh, kw, stride, padding):
+    return np.stack(_taps(x, kh, kw, stride, padding), axis=-2)
+
+
+@patches.mistake("Numbers stored into a prepared array lose their history, and no gradient can flow: put the slices into a list.")
+def stores_into_array(x, kh, kw, stride, padding):
+    taps = _taps(x, kh, kw, stride, padding)
+    out = np.zeros((*taps[0].shape[:3], len(taps) * x.shape[3]))
+    for place, tap in enumerate(taps):
+        out[..., place * x.shape[3] : (place + 1) * x.shape[3]] = tap
+    return out
+
+
+# ---------------------------------------------------------------- 11.2
+
+batch_norm = exercise("11.2", nn.batch_norm)
+
+PIXELS = np.array([1.0, 3, 5, 7]).reshape(1, 2, 2, 1)  # mean 4, variance 5, unbiased 20/3
+CROWD = np.random.default_rng(11).normal(2, 3, (3, 4, 5, 2))
+OLD = np.array([10.0]), np.array([2.0])
+ONE, NO = np.ones(1), np.zeros(1)
+
+
+def _old(channels=1):
+    return tuple(np.repeat(part, channels) for part in OLD)
+
+
+@batch_norm.question("returns the pictures, and (mean, variance) to remember")
+def _(norm):
+    y, (mean, variance) = norm(CROWD, np.ones(2), np.zeros(2), _old(2), train=True)
+    return (*np.shape(y), *np.shape(mean), *np.shape(variance)), (3, 4, 5, 2, 2, 2)
+
+
+@batch_norm.question("in training, 1 3 5 7 becomes -1.34 -0.45 0.45 1.34: mean 0, variance 1")
+def _(norm):
+    return norm(PIXELS, ONE, NO, OLD, train=True)[0].ravel(), np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
+
+
+@batch_norm.question("each channel has one mean, over all pixels of all pictures")
+def _(norm):
+    y, _ = norm(CROWD, np.ones(2), np.zeros(2), _old(2), train=True)
+    return y, (CROWD - CROWD.mean((0, 1, 2))) / np.sqrt(CROWD.var((0, 1, 2)) + 1e-5)
+
+
+@batch_norm.question("times weight, plus bias")
+def _(norm):
+    return norm(PIXELS, 2 * ONE, 5 * ONE, OLD, train=True)[0].ravel(), 5 + 2 * np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
+
+
+@batch_norm.question("the remembered mean moves a tenth of the way, from 10 towards 4: to 9.4")
+def _(norm):
+    return norm(PIXELS, ONE, NO, OLD, train=True)[1][0], [9.4]
+
+
+@batch_norm.question("and the variance from 2 towards the unbiased 20/3")
+def _(norm):
+    return norm(PIXELS, ONE, NO, OLD, train=True)[1][1], [0.9 * 2 + 0.1 * 20 / 3]
+
+
+@batch_norm.question("after training, the remembered numbers are used, and stay as they are")
+def _(norm):
+    y, running = norm(PIXELS, 2 * ONE, 5 * ONE, OLD, train=False)
+    return (y, *running), (5 + 2 * (PIXELS - 10) / np.sqrt(2 + 1e-5), *OLD)
+
+
+@batch_norm.question("nothing that it was given has changed")
+def _(norm):
+    mine = tuple(part.copy() for part in OLD)
+    norm(PIXELS.copy(), ONE, NO, mine, train=True)
+    return mine, OLD
+
+
+@batch_norm.question("momentum and epsilon are used as given")
+def _(norm):
+    y, running = norm(PIXELS, ONE, NO, OLD, train=True, momentum=0.5, epsilon=4.0)
+    return (y, *running), ((PIXELS - 4) / 3, np.array([7.0]), np.array([1 + 10 / 3]))
+
+
+@batch_norm.question("the tape can differentiate it")
+def _(norm):
+    weights = np.array([1.0, 0, 0, 0]).reshape(1, 2, 2, 1)
+    slope = lambda f: value_and_grad(lambda x: np.sum(weights * f(x, ONE, NO, OLD, train=True)[0]))(PIXELS)[1]
+    return slope(norm), slope(nn.batch_norm)
+
+
+def _normed(x, weight, bias, mean, variance, epsilon):
+    return weight * (x - mean) / np.sqrt(variance + epsilon) + bias
+
+
+def _norm(x, weight, bias, running, train, momentum, epsilon, *, axes=(0, 1, 2), unbias=True, share=None, use=None, y=None):
+    """Batch norm with one thing done another way."""
+    mean = np.mean(x, axis=axes)
+    variance = np.mean((x - mean) ** 2, axis=axes)
+    n = x.size // x.shape[-1]
+    batch = mean, variance * (n / (n - 1)) if unbias else variance
+    if not (train if use is None else use):
+        return _normed(x, weight, bias, *running, epsilon), running
+    share = momentum if share is None else share
+    kept = tuple((1 - share) * old + share * new for old, new in zip(running, batch, strict=True))
+    return (_normed(x, weight, bias, mean, variance, epsilon) if y is None else y(mean, variance)), kept if train else running
+
+
+@batch_norm.mistake("One mean for all channels: np.mean(x, axis=(0, 1, 2)) leaves the last axis.")
+def all_channels(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    mean, variance = np.full(x.shape[-1:], np.mean(x)), np.full(x.shape[-1:], np.var(x))
+    if not train:
+        return nn.batch_norm(x, weight, bias, running, train=False)
+    _, kept = nn.batch_norm(x, weight, bias, running, train=True)
+    return _normed(x, weight, bias, mean, variance, epsilon), kept
+
+
+@batch_norm.mistake("The mean is over the pictures only, so each pixel got its own: take it over rows and columns as well.")
+def pixels_apart(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    if not train:
+        return nn.batch_norm(x, weight, bias, running, train=False)
+    _, kept = nn.batch_norm(x, weight, bias, running, train=True)
+    return _normed(x, weight, bias, np.mean(x, axis=0), np.var(x, axis=0), epsilon), kept
+
+
+@batch_norm.mistake("That divides by the variance; the size of the numbers is its root, the standard deviation.")
+def forgets_root(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    y = lambda mean, variance: weight * (x - mean) / (variance + epsilon) + bias
+    return _norm(x, weight, bias, running, train, momentum, epsilon, y=y)
+
+
+@batch_norm.mistake("Epsilon belongs under the root, beside the variance.")
+def epsilon_outside(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    y = lambda mean, variance: weight * (x - mean) / (np.sqrt(variance) + epsilon) + bias
+    return _norm(x, weight, bias, running, train, momentum, epsilon, y=y)
+
+
+@batch_norm.mistake("What you divide by is the unbiased variance. Divide by the plain mean of squares; only what is remembered "
+                    "is n/(n-1) times as large.")  # fmt: skip
+def divides_by_unbiased(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    n = x.size // x.shape[-1]
+    y = lambda mean, variance: _normed(x, weight, bias, mean, variance * n / (n - 1), epsilon)
+    return _norm(x, weight, bias, running, train, momentum, epsilon, y=y)
+
+
+@batch_norm.mistake("Weight and bias are missing: gamma x^ + beta.")
+def forgets_weight(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    return _norm(x, 1.0, 0.0, running, train, momentum, epsilon)
+
+
+@batch_norm.mistake("Momentum is the share of the *new* batch here, as in PyTorch: (1 - momentum) old + momentum new.")
+def momentum_of_the_old(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    return _norm(x, weight, bias, running, train, momentum, epsilon, share=1 - momentum)
+
+
+@batch_norm.mistake("The remembered variance is the unbiased one: times n/(n - 1), with n pixels in all pictures together.")
+def remembers_biased(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    return _norm(x, weight, bias, running, train, momentum, epsilon, unbias=False)
+
+
+@batch_norm.mistake("Without `train` the remembered mean and variance are used, not those of the batch.")
+def always_the_batch(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    return _norm(x, weight, bias, running, train, momentum, epsilon, use=True)
+
+
+@batch_norm.mistake("In training the batch's own mean and variance are used; the remembered ones are for later.")
+def never_the_batch(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    _, kept = _norm(x, weight, bias, running, train, momentum, epsilon)
+    return _normed(x, weight, bias, *running, epsilon), kept
+
+
+@batch_norm.mistake("The arrays in `running` were written over. Make new ones: (1 - momentum) * old + momentum * new.")
+def writes_over(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    y, kept = _norm(x, weight, bias, running, train, momentum, epsilon)
+    for old, new in zip(running, kept, strict=True):
+        old[:] = new
+    return y, running
+
+
+# ---------------------------------------------------------------- 11.3
+
+adam = exercise("11.3", optim.adam)
+
+
+def _start():
+    return {"w": np.array([1.0, 2.0]), "b": np.array([5.0])}
+
+
+def _walk(adam, grads, **settings):
+    """Several steps with these gradients of w; -> w and the last state."""
+    params = _start()
+    state = AdamState(0, *({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2)))
+    for g in grads:
+        params, state = adam(params, {"w": np.array(g)}, state, 0.1, **settings)
+    return params, state
+
+
+@adam.question("the first step is as long as the rate, downhill, whatever the size of the slope")
+def _(adam):
+    return _walk(adam, [[3.0, -0.001]])[0]["w"], (0.9, 2.1 - 1e-6)
+
+
+@adam.question("it counts its steps")
+def _(adam):
+    return _walk(adam, [[3.0, 1.0]] * 3)[1].step, 3
+
+
+@adam.question("a parameter without gradient stays as it is")
+def _(adam):
+    return _walk(adam, [[3.0, 1.0]])[0]["b"], [5.0]
+
+
+@adam.question("after slopes 1, -1, 4: the means are those of the formula")
+def _(adam):
+    state = _walk(adam, [[1.0, 1], [-1, 1], [4, 1]])[1]
+    return (state.m["w"], state.v["w"]), ([0.391, 0.271], [0.017997001, 0.002997001])
+
+
+@adam.question("and so is the way")
+def _(adam):
+    grads = [[1.0, 1], [-1, 1], [4, 1], [0.5, -2]]
+    return _walk(adam, grads)[0]["w"], _walk(optim.adam, grads)[0]["w"]
+
+
+@adam.question("beta1, beta2 and epsilon are used as given")
+def _(adam):
+    grads, settings = [[1.0, 0.1], [-2, 0.1]], dict(beta1=0.5, beta2=0.9, epsilon=0.01)
+    return _walk(adam, grads, **settings)[0]["w"], _walk(optim.adam, grads, **settings)[0]["w"]
+
+
+@adam.question("nothing that it was given has changed")
+def _(adam):
+    params = _start()
+    state = AdamState(0, *({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2)))
+    adam(params, {"w": np.array([3.0, 1.0])}, state, 0.1)
+    return (params["w"], params["b"], state.m["w"], state.v["w"]), ([1.0, 2.0], [5.0], [0.0, 0], [0.0, 0])
+
+
+def _adam(params, grads, state, rate, beta1, beta2, epsilon, *, step=1, up=-1, power=2, root=np.sqrt, corrected=True,
+          inside=False):  # fmt: skip
+    """Adam with one thing done another way."""
+    t = state.step + step
+    out, m, v = dict(params), dict(state.m), dict(state.v)
+    for name, g in grads.items():
+        m[name] = beta1 * m[name] + (1 - beta1) * g
+        v[name] = beta2 * v[name] + (1 - beta2) * np.abs(g) ** power
+        first, second = (1 - beta1**t, 1 - beta2**t) if corrected else (1, 1)
+        length = np.sqrt(v[name] / second + epsilon) if inside else root(v[name] / second) + epsilon
+        out[name] = out[name] + up * rate * (m[name] / first) / length
+    return out, AdamState(state.step + 1, m, v)
+
+
+@adam.mistake("That is uphill: the step is subtracted.")
+def uphill(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, up=1)
+
+
+@adam.mistake("The means began at 0 and are too small at first: divide m by 1 - beta1^t and v by 1 - beta2^t.")
+def no_correction(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, corrected=False)
+
+
+@adam.mistake("t is the number of this step and begins with 1: state.step says how many were made before.")
+def counts_from_zero(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, step=0)
+
+
+@adam.mistake("v is a mean of squares, so the length of a step is divided by its root.")
+def forgets_root_of_v(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, root=lambda v: v)
+
+
+@adam.mistake("v is the mean of g^2, not of |g|.")
+def mean_of_sizes(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, power=1)
+
+
+@adam.mistake("That is plain descent, rate times slope: divide by the root of v.")
+def plain_descent(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    _, state = _adam(params, grads, state, rate, beta1, beta2, epsilon)
+    return {name: p - rate * grads[name] if name in grads else p for name, p in params.items()}, state
+
+
+@adam.mistake("Epsilon stands beside the root, not under it.")
+def epsilon_inside(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, grads, state, rate, beta1, beta2, epsilon, inside=True)
+
+
+@adam.mistake("The new state has the old number of steps: it is one more.")
+def forgets_to_count(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    params, new = _adam(params, grads, state, rate, beta1, beta2, epsilon)
+    return params, new._replace(step=state.step)
+
+
+@adam.mistake("Only parameters with a gradient come back: begin with a copy, dict(params).")
+def loses_the_rest(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    params, state = _adam(params, grads, state, rate, beta1, beta2, epsilon)
+    return {name: params[name] for name in grads}, state
+
+
+@adam.mistake("`-=` and `*=` write into the arrays that you were given: make new ones, p = p - ...")
+def writes_in_place(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    out, new = _adam(params, grads, state, rate, beta1, beta2, epsilon)
+    for old, fresh in ((params, out), (state.m, new.m), (state.v, new.v)):
+        for name, array in fresh.items():
+            old[name][...] = array
+    return params, AdamState(new.step, state.m, state.v)
