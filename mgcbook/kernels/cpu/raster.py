@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 
 from ..twins.raster import LARGEST, MARGIN, SLIVER
+from .flat import U
+from .interpolate import pixel_rays
 from .memory import take
 from .threads import get_threads, kernel, run_blocks
 
@@ -21,6 +23,8 @@ UNPLACED = -(1 << 30)
 
 FAR_OUT = float(1 << 29)
 """Columns and rows beyond this are not a place either."""
+
+ONE, TWO, THREE, FOUR = U(1), U(2), U(3), U(4)
 
 
 def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False):
@@ -35,8 +39,7 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     starts = _band_starts(box, bands, height)
     triangle = take((batch, height, width), np.int32)
     barycentric, depth = take((batch, height, width, 3), points.dtype), take((batch, height, width), points.dtype)
-    ray_x = (np.arange(width) + 0.5 - center[0]) / focal
-    ray_y = (np.arange(height) + 0.5 - center[1]) / focal
+    ray_x, ray_y = pixel_rays(focal, center, height, width)
     lens = float(focal), float(center[0]), float(center[1]), float(near)
     scene = points, triangles, active, box
     run_blocks(_draw, batch * bands, starts, *scene, ray_x, ray_y, lens, bool(cull), triangle, barycentric, depth)
@@ -82,33 +85,40 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
     for block in range(start, stop):
         b, band = block // bands, block % bands
         low, high = starts[b, band], starts[b, band + 1]
-        boxes, corners, id_of, depth_of, weights_of = box[b], points[b], ids[b], depths[b], weights[b]
+        id_of, depth_of, weights_of = ids[b], depths[b], weights[b]
+        # Flat, with unsigned numbers: 0.93 of the time.
+        names, boxes, corners = triangles.reshape(-1), box[b].reshape(-1), points[b].reshape(-1)
         id_of[low:high] = -1
         depth_of[low:high] = 0
         weights_of[low:high] = 0
-        for t in range(triangles.shape[0]):
-            i, j, k = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
-            first_row = max(min(boxes[i, 2], boxes[j, 2], boxes[k, 2]), low)
-            last_row = min(max(boxes[i, 3], boxes[j, 3], boxes[k, 3]), high - 1)
-            leftmost = min(boxes[i, 0], boxes[j, 0], boxes[k, 0])
-            first, last = max(leftmost, 0), min(max(boxes[i, 1], boxes[j, 1], boxes[k, 1]), width - 1)
+        for t in range(U(triangles.shape[0])):
+            c = THREE * t
+            i, j, k = U(names[c]), U(names[c + ONE]), U(names[c + TWO])
+            l, m, n = FOUR * i, FOUR * j, FOUR * k
+            leftmost, rightmost = min(boxes[l], boxes[m], boxes[n]), max(boxes[l + ONE], boxes[m + ONE], boxes[n + ONE])
+            top = min(boxes[l + TWO], boxes[m + TWO], boxes[n + TWO])
+            bottom = max(boxes[l + THREE], boxes[m + THREE], boxes[n + THREE])
+            if (leftmost > rightmost) | (top > bottom):
+                continue
+            first, last, first_row, last_row = max(leftmost, 0), min(rightmost, width - 1), max(top, low), min(bottom, high - 1)
             if (first > last) | (first_row > last_row) or (active.shape[0] > 0 and not active[b, t]):
                 continue
-            x0, y0, z0 = np.float64(corners[i, 0]), np.float64(corners[i, 1]), np.float64(corners[i, 2])
-            x1, y1, z1 = np.float64(corners[j, 0]), np.float64(corners[j, 1]), np.float64(corners[j, 2])
-            x2, y2, z2 = np.float64(corners[k, 0]), np.float64(corners[k, 1]), np.float64(corners[k, 2])
+            i, j, k = THREE * i, THREE * j, THREE * k
+            x0, y0, z0 = np.float64(corners[i]), np.float64(corners[i + ONE]), np.float64(corners[i + TWO])
+            x1, y1, z1 = np.float64(corners[j]), np.float64(corners[j + ONE]), np.float64(corners[j + TWO])
+            x2, y2, z2 = np.float64(corners[k]), np.float64(corners[k + ONE]), np.float64(corners[k + TWO])
             if leftmost == UNPLACED:
                 left, right, above, below = _clipped_box((x0, x1, x2), (y0, y1, y2), (z0, z1, z2), lens)
                 first, last, first_row, last_row = max(left, 0), min(right, width - 1), max(above, low), min(below, high - 1)
                 if (first > last) | (first_row > last_row):
                     continue
-            for row in range(np.uint64(first_row), np.uint64(last_row + 1)):
+            for row in range(U(first_row), U(last_row + 1)):
                 numbers, zs, ws = id_of[row], depth_of[row], weights_of[row]
                 qy0, qy1, qy2 = y0 - z0 * ray_y[row], y1 - z1 * ray_y[row], y2 - z2 * ray_y[row]
-                for column in range(np.uint64(first), np.uint64(last + 1)):
+                for column in range(U(first), U(last + 1)):
                     qx0, qx1, qx2 = x0 - z0 * ray_x[column], x1 - z1 * ray_x[column], x2 - z2 * ray_x[column]
                     e0, e1, e2 = qx1 * qy2 - qy1 * qx2, qx2 * qy0 - qy2 * qx0, qx0 * qy1 - qy0 * qx1
-                    if ((e0 <= 0) & (e1 <= 0) & (e2 <= 0)) | ((e0 >= 0) & (e1 >= 0) & (e2 >= 0)):
+                    if (max(e0, e1, e2) <= 0) | (min(e0, e1, e2) >= 0):
                         total = e0 + e1 + e2
                         inverse = 1 / total
                         b0, b1, b2 = e0 * inverse, e1 * inverse, e2 * inverse
