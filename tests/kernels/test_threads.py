@@ -14,7 +14,7 @@ def busy_pool():
     """Two threads to a call, and the one of the pool does something else."""
     before = threads.set_threads(2)
     ended = threading.Event()
-    threads._pool().submit(ended.wait)
+    threads._ask_helpers(ended.wait, 1)
     yield
     ended.set()
     threads.set_threads(before)
