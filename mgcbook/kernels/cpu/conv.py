@@ -5,65 +5,24 @@
                                                     finish: batch-norm sums, mask, or bias and ReLU, while y is in the cache
     act(x) = x, or relu(scale x + shift): the batch norm of the layer before, applied as x is read.
 
-With few pixels and many channels (the last layers) blocks of rows would each read all weights; there the patches of the whole
-image are written first and the matrix product is split over channels instead.
+Few pixels with many channels go another way: conv_few.py.
 """
 
 import numpy as np
 
 from . import blas
 from .blas import address, sgemm
-from .flat import U, copy, fill
+from .conv_few import few_conv, few_pixels
 from .memory import take
 from .norm import AFFINE, NOTHING, RELU, SUMS, finish, row_lanes
-from .single import float32_only, plain, rows_of
-from .threads import LANES, helper, kernel, run_blocks
+from .patches import fill_patches, tiled
+from .single import float32_only, plain
+from .threads import kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
 __all__ = ["convolve"]
 
-ZERO = np.float32(0)
 _CACHE = 1 << 18  # numbers (1 MiB) in the buffers of a block; the optimum is flat from 0.5 to 1.5 MiB
-_FEW_PIXELS = 600  # below: split the product over channels, 1 to 12 % of a step on 15 x 64 x 64
-
-
-@helper
-def fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches):
-    """patches row = act(x) under the window, for output rows g0:g1 (counted through the batch); zero outside of the image.
-
-    A row of the window is one run of kw C numbers; scale and shift are repeated kw times to go along.
-    """
-    kh, kw, stride, top, left = window
-    _, H, W, C = x.shape
-    run = kw * C
-    source, out, to = x.reshape(-1), patches.reshape(-1), U(0)
-    for g in range(g0, g1):
-        image, i = g // height, g % height
-        for j in range(width):
-            w = j * stride - left
-            first, last = max(0, -w) * C, min(kw, W - w) * C  # the part of the run inside of the image
-            before, inside, behind = U(first), U(last - first), U(run - last)
-            for ki in range(kh):
-                h = i * stride - top + ki
-                if h < 0 or h >= H:
-                    fill(out, to, ZERO, U(run))
-                    to += U(run)
-                    continue
-                fill(out, to, ZERO, before)
-                to += before
-                at = U(((image * H + h) * W + w) * C + first)
-                if norm:
-                    for c in range(inside):
-                        v = scale[before + c] * source[at + c] + shift[before + c]
-                        out[to + c] = ZERO if v < ZERO else v
-                elif inside == 21:  # the first layer, 7 pixels of 3 colours: a constant length becomes two vector moves
-                    for c in range(U(21)):
-                        out[to + c] = source[at + c]
-                else:
-                    copy(out, to, source, at, inside)
-                to += inside
-                fill(out, to, ZERO, behind)
-                to += behind
 
 
 @kernel
@@ -90,26 +49,6 @@ def _conv_rows(start, stop, x, scale, shift, norm, window, weight, y, mode, add,
             finish(mode, add, y2, g0 * width, g1 * width, 0, out, end_scale, end_shift, other2, sums[lane], run)
 
 
-@kernel
-def _all_patches(start, stop, x, scale, shift, norm, window, height, width, patches):
-    fill_patches(x, scale, shift, norm, start, stop, height, width, window, patches[start * width : stop * width])
-
-
-@kernel
-def product_columns(start, stop, turn, patches, weight, beta, y, mode, add, scale, shift, other, sums, lanes):
-    """Columns of y = patches @ weight + beta y (weight transposed if turn): each lane owns some output channels."""
-    m, depth = patches.shape
-    out = y.shape[1]
-    run = np.zeros((2, out), np.float32)
-    for lane in range(start, stop):
-        c0, c1 = out * lane // lanes, out * (lane + 1) // lanes
-        if c0 == c1:
-            continue
-        b = address(weight) + (c0 * depth if turn else c0) * 4
-        sgemm(False, turn, m, c1 - c0, depth, address(patches), depth, b, depth if turn else out, beta, address(y) + c0 * 4, out)
-        finish(mode, add, y, 0, m, c0, c1, scale, shift, other, sums, run)
-
-
 def block_rows(per_pixel, height, width, lanes):
     """Output rows in a block: its buffers fit the cache, at least 256 pixels where there are that many, lanes all equal."""
     pixels = height * width
@@ -119,43 +58,15 @@ def block_rows(per_pixel, height, width, lanes):
     return max(1, -(-height // blocks))
 
 
-def few_pixels(pixels):
-    return pixels < _FEW_PIXELS
-
-
-def patches_of(x, before, window, height, width):
-    """The whole matrix of patches (B height width, kh kw C), for images with few pixels."""
-    kh, kw = window[:2]
-    batch, channels = x.shape[0], x.shape[3]
-    if window == (1, 1, 1, 0, 0) and before is None:
-        return rows_of(x)
-    scale, shift = tiled(before, kw, channels)
-    patches = take((batch * height * width, kh * kw * channels))
-    run_blocks(_all_patches, batch * height, x, scale, shift, before is not None, window, height, width, patches)
-    return patches
-
-
-def tiled(before, kw, channels):
-    """Scale and shift of the batch norm before, once for each column of the window."""
-    if before is None:
-        return np.empty(channels, np.float32), np.empty(channels, np.float32)
-    return (before[0], before[1]) if kw == 1 else (np.tile(before[0], kw), np.tile(before[1], kw))
-
-
-def conv_into(y, x, weight, window, before, end, beta=0.0):
+def conv_into(y, x, weight, window, before, end):
     """y = finish(conv(act(x), weight)); end = (mode, add, scale, shift, other); returns the sums (2, out) in float64.
 
     window = (kh, kw, stride, rows of zeros on top, columns on the left); weight (kh kw C, out).
     """
     batch, height, width, out = y.shape
+    if few_pixels(batch * height * width):
+        return few_conv(y, x, weight, window, before, end)
     with blas.one_thread():
-        if few_pixels(batch * height * width):
-            sums = np.zeros((2, out))
-            patches = patches_of(x, before, window, height, width)
-            mode, add, scale, shift, other = end
-            run_blocks(product_columns, LANES, False, patches, weight, beta, rows_of(y), mode, add, scale, shift,
-                       rows_of(other), sums, LANES)
-            return sums
         lanes = row_lanes(batch * height * width)
         rows = block_rows(len(weight) + out, batch * height, width, lanes)
         sums = np.zeros((lanes, 2, out))

@@ -2,7 +2,7 @@
 
     stride 1        dx = conv(dz, weights turned by 180 degrees), by Winograd where it pays
     stride s        s^2 convolutions of stride 1: pixels with the same (row mod s, column mod s) see the same taps
-    few pixels      columns = dz weight^T in one product, then every pixel gathers its share: no weights to turn
+    few pixels      see conv_few.py
 
 In each case `finish` ends with the ReLU mask and the batch-norm sums of the layer before, while dx is in the cache.
 """
@@ -11,12 +11,11 @@ import numpy as np
 
 from . import blas
 from .blas import address, sgemm
-from .conv import block_rows, conv_into, few_pixels, product_columns
+from .conv import block_rows, conv_into
 from .flat import U, copy, fill
 from .memory import take
-from .norm import NOTHING, finish, row_lanes
-from .single import rows_of
-from .threads import LANES, kernel, run_blocks
+from .norm import finish, row_lanes
+from .threads import kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
 ZERO = np.float32(0)
@@ -33,30 +32,6 @@ def _turn_weights(start, stop, weight, place, turned):
         for c in range(channels):
             for o in range(o0, min(out, o0 + 16)):
                 to[o, c] = source[c, o]
-
-
-@kernel
-def _gather_columns(start, stop, columns, stride, padding, dx, mode, scale, shift, other, sums, lanes):
-    """dx from columns (B, H', W', kh, kw, C), the gradient of the patches: each pixel collects its share of every window."""
-    batch, height, width, kh, kw, channels = columns.shape
-    H, W = dx.shape[1:3]
-    dx2, other2, flat, share = dx.reshape(-1, channels), other.reshape(-1, channels), dx.reshape(-1), columns.reshape(-1)
-    run = np.zeros((2, channels), np.float32)
-    for lane in range(start, stop):
-        for line in range(batch * H * lane // lanes, batch * H * (lane + 1) // lanes):
-            image, h = line // H, line % H
-            for w in range(W):
-                to = U((line * W + w) * channels)
-                fill(flat, to, ZERO, U(channels))
-                for a in range((h + padding) % stride, kh, stride):
-                    i = (h + padding - a) // stride
-                    for b in range((w + padding) % stride, kw, stride):
-                        j = (w + padding - b) // stride
-                        if 0 <= i < height and 0 <= j < width:
-                            at = U(((((image * height + i) * width + j) * kh + a) * kw + b) * channels)
-                            for c in range(U(channels)):
-                                flat[to + c] += share[at + c]
-            finish(mode, False, dx2, line * W, (line + 1) * W, 0, channels, scale, shift, other2, sums[lane], run)
 
 
 @kernel
@@ -107,10 +82,8 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
 
 def input_gradient(dz, x, weight, stride, padding, end):
     kh, kw, channels, out = weight.shape
-    batch, height, width, _ = dz.shape
+    batch = dz.shape[0]
     dx = take(x.shape)
-    if few_pixels(batch * height * width):
-        return dx, _gathered(dz, weight, stride, padding, dx, end)
     if stride == 1:
         turned = _turned(weight, np.arange(kh * kw)[::-1].copy())
         if winograd_pays(weight.shape, stride, padding, *x.shape[1:3]):
@@ -127,21 +100,6 @@ def input_gradient(dz, x, weight, stride, padding, end):
         run_blocks(_strided_rows, lanes, dz, _turned(weight, place), classes, stride, dx, mode, scale, shift, other,
                    sums, scratch, rows, lanes)
     return dx, sums.sum(axis=0)
-
-
-def _gathered(dz, weight, stride, padding, dx, end):
-    """For few pixels: one product with all weights, which need not be turned, then a gather."""
-    kh, kw, channels, out = weight.shape
-    batch, height, width, _ = dz.shape
-    columns, vector = take((batch * height * width, kh * kw * channels)), np.empty(channels, np.float32)
-    mode, _, scale, shift, other = end
-    sums = np.zeros((LANES, 2, channels))
-    with blas.one_thread():
-        run_blocks(product_columns, LANES, True, rows_of(dz), weight.reshape(-1, out), 0.0, columns, NOTHING, False,
-                   vector, vector, columns, sums[0], LANES)
-    columns = columns.reshape(batch, height, width, kh, kw, channels)
-    run_blocks(_gather_columns, LANES, columns, stride, padding, dx, mode, scale, shift, other, sums, LANES)
-    return sums.sum(axis=0)
 
 
 def _turned(weight, place):

@@ -9,12 +9,12 @@ import numpy as np
 
 from . import blas
 from .blas import address, sgemm
-from .conv import block_rows, few_pixels, patches_of, product_columns
-from .conv_weight import PARTIAL, partial_lanes, product_turned, sum_lanes
+from .conv import block_rows
+from .conv_weight import partial_lanes, sum_lanes
 from .flat import U, fill
 from .memory import take
-from .norm import finish, norm_gradient, norm_gradient_rows
-from .threads import LANES, kernel, run_blocks
+from .norm import finish, norm_gradient_rows
+from .threads import kernel, run_blocks
 
 ZERO = np.float32(0)
 
@@ -62,13 +62,6 @@ def pixel_gradients(d, x, weight, norm, before, onto, end):
     dx, dweight = take(x.shape) if onto is None else onto, take(weight.shape)
     mode, _, scale, shift, _ = end
     with blas.one_thread():
-        if few_pixels(pixels) or channels * out > PARTIAL:
-            dz = d if norm is None else norm_gradient(d, *norm)
-            act = patches_of(x.reshape(1, 1, pixels, channels), before, (1, 1, 1, 0, 0), 1, pixels)
-            sums = np.zeros((2, channels))
-            run_blocks(product_turned, LANES, act, dz, dweight, LANES)
-            run_blocks(product_columns, LANES, True, dz, weight, beta, dx, mode, False, scale, shift, x, sums, LANES)
-            return dx, dweight, sums
         lanes = partial_lanes(pixels, channels * out)
         rows = block_rows(2 * (channels + out), pixels, 1, lanes)
         partial, sums = take((lanes, channels, out)), np.zeros((lanes, 2, channels))

@@ -1,17 +1,19 @@
 """The gradient of a convolution's weights: dweight = patches^T dz.
 
-Each lane sums over its blocks of rows into a matrix of its own, and the lanes are added in order. Where the matrix is large or
-the pixels are few, lanes own rows of one matrix instead.
+Each lane sums over its blocks of rows into a matrix of its own, and the lanes are added in order. Where the matrix is large,
+lanes own rows of one matrix instead.
 """
 
 import numpy as np
 
 from . import blas
 from .blas import address, sgemm
-from .conv import block_rows, few_pixels, fill_patches, patches_of, tiled
+from .conv import block_rows
+from .conv_few import patches_of, product_turned
 from .flat import U, copy, fill
 from .memory import take
 from .norm import row_lanes
+from .patches import fill_patches, tiled
 from .single import rows_of
 from .threads import LANES, kernel, run_blocks
 from .winograd import winograd_pays, winograd_weight_gradient
@@ -41,17 +43,6 @@ def _weight_rows(start, stop, dz, x, scale, shift, norm, window, partial, scratc
 
 
 @kernel
-def product_turned(start, stop, a, b, y, lanes):
-    """Rows of y = a^T b; a (m, K), b (m, O): each lane owns some rows."""
-    m, depth = a.shape
-    out = b.shape[1]
-    for lane in range(start, stop):
-        k0, k1 = depth * lane // lanes, depth * (lane + 1) // lanes
-        if k0 < k1:
-            sgemm(True, False, k1 - k0, out, m, address(a) + k0 * 4, depth, address(b), out, 0.0, address(y) + k0 * out * 4, out)
-
-
-@kernel
 def sum_lanes(start, stop, partial, y):
     flat, out, n, size = partial.reshape(-1), y.reshape(-1), U(y.shape[1]), U(y.size)
     for i in range(start, stop):
@@ -70,7 +61,7 @@ def weight_gradient(dz, x, shape, stride, padding, before):
     window, depth, pixels = (kh, kw, stride, padding, padding), kh * kw * channels, batch * height * width
     dweight = take((depth, out))
     with blas.one_thread():
-        if few_pixels(pixels) or depth * out > PARTIAL:
+        if depth * out > PARTIAL:
             run_blocks(product_turned, LANES, patches_of(x, before, window, height, width), rows_of(dz), dweight, LANES)
             return dweight.reshape(shape)
         lanes = partial_lanes(pixels, depth * out)
