@@ -46,11 +46,12 @@ def adam(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, do
     # sqrt(v / c) + epsilon = (sqrt(v) + epsilon sqrt(c)) / sqrt(c): both corrections become one factor and one epsilon
     correction = math.sqrt(1 - beta2**step)
     settings = rate * correction / (1 - beta1**step), beta1, beta2, epsilon * correction
-    new_params, new_m, new_v = dict(params), dict(state.m), dict(state.v)
+    new_params, new_m, new_v, pieces = dict(params), dict(state.m), dict(state.v), []
     for name, g in grads.items():
         p, m, v = (a if donate and _owned(a) else a.copy() for a in (params[name], state.m[name], state.v[name]))
-        kernels_for(g).adam_step(p, g, m, v, *settings)
         new_params[name], new_m[name], new_v[name] = p, m, v
+        pieces.append((p, g, m, v))
+    kernels_for(*grads.values()).adam_steps(pieces, *settings)
     return new_params, AdamState(step, new_m, new_v)
 
 

@@ -111,6 +111,13 @@ def test_batch_norm_pieces_agree_with_their_twins(rng):
         assert _error(ours[1], theirs[1]) < 1e-6
     assert _error(fast.channel_sums(z), twins.channel_sums(z)) < 1e-6
     assert _error(fast.norm_gradient(g, z, *vectors[:3]), twins.norm_gradient(g, z, *vectors[:3])) < 1e-6
+    sums = np.stack([rng.normal(size=40), np.abs(rng.normal(size=40))])  # some variances come out negative: they are cut at 0
+    ours, theirs = (m.norm_scales(sums, 3, *vectors[:2], 1e-5) for m in (fast, twins))
+    pairs = [*zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True)]
+    factors = (m.norm_factors(sums, 3, vectors[0], theirs[0][0], theirs[0][2]) for m in (fast, twins))
+    pairs += zip(*factors, strict=True)
+    assert all(_error(a, b) < 1e-6 and a.dtype == b.dtype for a, b in pairs)
+    assert np.isnan(fast.norm_scales(sums * np.nan, 3, *vectors[:2], 1e-5)[1]).all()
 
 
 def test_adam_agrees_with_its_twin(rng):
@@ -121,6 +128,23 @@ def test_adam_agrees_with_its_twin(rng):
     twins.adam_step(*theirs, 0.1, 0.9, 0.99, 1e-8)
     assert all(_error(a, b) < 2e-6 for a, b in zip(ours, theirs, strict=True))
     assert fast.sum_of_squares(start[0]) == pytest.approx(twins.sum_of_squares(start[0]), rel=1e-12)
+
+
+def test_adam_steps_is_adam_step_for_each(rng):
+    shapes = [(3, 3, 70, 80), (5,), (), (200, 300), (0, 4)]
+    draw = lambda: [np.array(rng.random(shape), np.float32) for shape in shapes]
+    pieces = [list(piece) for piece in zip(draw(), draw(), draw(), draw(), strict=True)]
+    pieces[3][1] = np.asfortranarray(pieces[3][1])  # a gradient may lie as it likes
+    expected = [[a.copy() for a in piece] for piece in pieces]
+    fast.adam_steps([tuple(piece) for piece in pieces], 0.1, 0.9, 0.99, 1e-8)
+    for piece in expected:
+        twins.adam_step(*piece, 0.1, 0.9, 0.99, 1e-8)
+    for ours, theirs in zip(pieces, expected, strict=True):
+        assert all(a.size == 0 or _error(a, b) < 2e-6 for a, b in zip(ours, theirs, strict=True))
+    wide = [tuple(a.astype(np.float64) for a in pieces[1])]
+    before = wide[0][0].copy()
+    fast.adam_steps(wide, 0.1, 0.9, 0.99, 1e-8)
+    assert not np.array_equal(wide[0][0], before)
 
 
 def _all_results(rng):

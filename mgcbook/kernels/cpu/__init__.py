@@ -1,7 +1,7 @@
 
 from ..twins.flat import *  # noqa: F403
 from ..twins.half import *  # noqa: F403
-from ..twins.norm import Affine, move_towards, norm_factors, norm_scales  # noqa: F401
+from ..twins.norm import Affine, move_towards  # noqa: F401
 from .adam import *  # noqa: F403
 from .antialias import *  # noqa: F403
 from .conv import *  # noqa: F403

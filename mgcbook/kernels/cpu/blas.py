@@ -66,7 +66,7 @@ _cblas_sgemm = types.ExternalFunction("mgcbook_cblas_sgemm", types.void(*_ARGUME
 
 
 @intrinsic
-def _pointer(typing_context, number):
+def pointer(typing_context, number):
     def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
@@ -83,5 +83,5 @@ def address(array):
 def sgemm(turn_a, turn_b, m, n, k, a, lda, b, ldb, beta, c, ldc):
     """C (m, n) = op(A) op(B) + beta C, float32, row-major; a, b, c are addresses, ld. the steps from row to row in numbers."""
     _cblas_sgemm(_ROW_MAJOR, _TRANSPOSED if turn_a else _PLAIN, _TRANSPOSED if turn_b else _PLAIN,
-                 np.int64(m), np.int64(n), np.int64(k), np.float32(1), _pointer(np.int64(a)), np.int64(lda),
-                 _pointer(np.int64(b)), np.int64(ldb), np.float32(beta), _pointer(np.int64(c)), np.int64(ldc))
+                 np.int64(m), np.int64(n), np.int64(k), np.float32(1), pointer(np.int64(a)), np.int64(lda),
+                 pointer(np.int64(b)), np.int64(ldb), np.float32(beta), pointer(np.int64(c)), np.int64(ldc))

@@ -8,12 +8,13 @@
 
 import numpy as np
 
+from ..twins import norm as twin
 from .flat import U
 from .memory import take
 from .single import float32_only, plain, rows_of
 from .threads import LANES, helper, kernel, run_blocks
 
-__all__ = ["add_relu", "add_relu_backward", "channel_sums", "norm_gradient"]
+__all__ = ["add_relu", "add_relu_backward", "channel_sums", "norm_factors", "norm_gradient", "norm_scales"]
 
 ZERO = np.float32(0)
 NOTHING, SUMS, MASK, AFFINE, RELU = range(5)  # what `finish` does
@@ -164,3 +165,47 @@ def add_relu_backward(g, out, z, skip=None):
     run_blocks(_add_relu_backward, LANES, rows_of(g), rows_of(out), rows_of(z), rows_of(z if skip is None else skip),
                skip is not None, rows_of(d), sums, LANES)
     return d, sums.sum(axis=0)
+
+
+# ---------------------------------------------------------------- a few numbers per channel: one call instead of ten in NumPy
+
+
+@kernel(exact=True)
+def _norm_scales(sums, count, weight, bias, epsilon, wide, narrow):
+    for c in range(len(weight)):
+        mean = sums[0, c] / count
+        variance = sums[1, c] / count - mean * mean
+        variance = 0.0 if variance < 0 else variance  # a NaN stays
+        inverse = 1 / np.sqrt(variance + epsilon)
+        scale = weight[c] * inverse
+        wide[0, c], wide[1, c], wide[2, c] = mean, variance, inverse
+        narrow[0, c], narrow[1, c] = scale, bias[c] - scale * mean
+        narrow[2, c], narrow[3, c] = mean, variance * (count / max(count - 1.0, 1.0))
+
+
+def norm_scales(sums, count, weight, bias, epsilon):
+    """From the sums of z and z^2 over a batch to what batch norm does with it; see the twin."""
+    if weight.dtype != np.float32:
+        return twin.norm_scales(sums, count, weight, bias, epsilon)
+    wide, narrow = np.empty((3, len(weight))), np.empty((4, len(weight)), np.float32)
+    _norm_scales(sums, float(count), plain(weight), plain(bias), epsilon, wide, narrow)
+    return tuple(wide), tuple(narrow)
+
+
+@kernel(exact=True)
+def _norm_factors(sums, count, weight, mean, inverse, out):
+    for c in range(len(weight)):
+        dweight = (sums[1, c] - sums[0, c] * mean[c]) * inverse[c]
+        p = weight[c] * inverse[c]
+        q = -p * inverse[c] * dweight / count
+        out[0, c], out[1, c], out[2, c], out[3, c] = dweight, sums[0, c], p, q
+        out[4, c] = -p * sums[0, c] / count - q * mean[c]
+
+
+def norm_factors(sums, count, weight, mean, inverse):
+    """From the sums of d and d z to the gradients of weight and bias and (p, q, r) of `norm_gradient`; see the twin."""
+    if weight.dtype != np.float32:
+        return twin.norm_factors(sums, count, weight, mean, inverse)
+    out = np.empty((5, len(weight)), np.float32)
+    _norm_factors(plain(sums), float(count), plain(weight), mean, inverse, out)
+    return tuple(out)

@@ -8,7 +8,7 @@ from ..twins import adam
 from .checks import single
 from .launch import THREADS, elementwise, launch
 
-__all__ = ["adam_flat", "adam_step", "gather", "prepare_step", "square_sum"]
+__all__ = ["adam_flat", "adam_step", "adam_steps", "gather", "prepare_step", "square_sum"]
 
 AT_ONCE = 16
 """Arrays that one launch of `gather` moves."""
@@ -25,6 +25,12 @@ def adam_step(p, g, m, v, rate, beta1, beta2, epsilon):
             raise ValueError(f"adam_step: {name} is written in place: expected a C-contiguous float32 array")
     numbers = map(np.float32, (rate, beta1, beta2, epsilon))
     elementwise("flat", "adam_step", p.size, 1, p, g, m, v, *numbers, np.int64(p.size))
+
+
+def adam_steps(pieces, rate, beta1, beta2, epsilon):
+    """`adam_step` for many (p, g, m, v)."""
+    for piece in pieces:
+        adam_step(*piece, rate, beta1, beta2, epsilon)
 
 
 def prepare_step(loss, squares, rate, numbers, *, limit=0.0, beta1=0.9, beta2=0.999, epsilon=1e-8):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["adam_step", "sum_of_squares"]
+__all__ = ["adam_step", "adam_steps", "sum_of_squares"]
 
 
 def adam_step(p, g, m, v, rate, beta1, beta2, epsilon):
@@ -10,6 +10,12 @@ def adam_step(p, g, m, v, rate, beta1, beta2, epsilon):
     m[...] = beta1 * m + (1 - beta1) * g
     v[...] = beta2 * v + (1 - beta2) * np.square(g)
     p[...] = p - rate * m / (np.sqrt(v) + epsilon)
+
+
+def adam_steps(pieces, rate, beta1, beta2, epsilon):
+    """`adam_step` for many (p, g, m, v)."""
+    for piece in pieces:
+        adam_step(*piece, rate, beta1, beta2, epsilon)
 
 
 def sum_of_squares(x):
