@@ -18,7 +18,7 @@ import numpy as np
 
 from mgcbook.kernels.cpu.threads import get_threads, set_threads
 from mgcbook.learning.optim import adam, init_adam
-from mgcbook.learning.resnet import init_resnet, resnet
+from mgcbook.learning.resnet import init_resnet, prepare_inference, resnet
 from mgcbook.programs.timing import take_turns
 from mgcbook.tape import value_and_grad
 
@@ -40,7 +40,8 @@ def our_sides(batch, size):
         (_, now["state"]), grads = gradient(now["params"], now["state"])
         now["params"], now["adam"] = adam(now["params"], grads, now["adam"], 1e-4, donate=True)
 
-    return {"step": step, "inference": lambda: resnet(now["params"], images, now["state"])}
+    predict = prepare_inference(params, state)
+    return {"step": step, "inference": lambda: predict(images)}
 
 
 def torch_sides(batch, size, channels_last):

@@ -116,8 +116,12 @@ def stem(x, weight, gamma, beta, *, stride=2, padding=3):
     )
 
 
-def folded_unit(x, weight, gamma, beta, running, *, stride, padding, skip=None, relu=True):
-    """Inference without gradient: norm(conv(x)) (+ skip), cut at 0, with running (mean, variance); (B, H, W, C) -> same."""
-    scale = (gamma / np.sqrt(running[1] + nn.EPSILON)).astype(x.dtype)
-    shift = (beta - running[0] * scale).astype(x.dtype)
-    return kernels_for(x).convolve(x, weight, stride, padding, after=(scale, shift, skip, relu))
+def folded(weight, gamma, beta, running):
+    """Convolution and batch norm with running (mean, variance) as (weight, scale, shift): scale conv(x, weight) + shift."""
+    scale = (gamma / np.sqrt(running[1] + nn.EPSILON)).astype(weight.dtype)
+    return weight, scale, (beta - running[0] * scale).astype(weight.dtype)
+
+
+def folded_unit(x, weight, scale, shift, stride, *, skip=None, relu=True):
+    """Inference without gradient: scale conv(x, weight) + shift (+ skip), cut at 0 if relu; (B, H, W, C) -> (B, H', W', O)."""
+    return kernels_for(x).convolve(x, weight, stride, _same_padding(weight), after=(scale, shift, skip, relu))

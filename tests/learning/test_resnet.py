@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mgcbook.learning import resnet as resnet_module
-from mgcbook.learning.resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, init_resnet, resnet
+from mgcbook.learning.resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, init_resnet, prepare_inference, resnet
 from mgcbook.tape import check_gradients, value_and_grad
 
 
@@ -94,6 +94,20 @@ def test_images_have_gradients_too(rng, train):
     weights = rng.normal(size=(2, 6))
     check_gradients(lambda x: np.sum(weights * resnet(params, x, state, train=train)[0]), rng.random((2, 20, 18, 3)), rng,
                     hips=1e-8, differences=None)
+
+
+@pytest.mark.parametrize("depth", [10, 50])
+def test_a_prepared_network_is_the_network_in_evaluation(rng, depth):
+    params, state = _network(rng, depth, width=32)
+    predict = prepare_inference(params, state)
+    for size in (33, 64):
+        images = rng.random((2, size, size, 3), np.float32)
+        assert np.array_equal(predict(images), resnet(params, images, state)[0])
+        wide = [{name: array.astype(np.float64) for name, array in tree.items()} for tree in (params, state)]
+        exact = resnet(wide[0], images.astype(np.float64), wide[1], fused=False)[0]
+        assert np.abs(predict(images) - exact).max() < 1e-5 * np.abs(exact).max()
+    with pytest.raises(ValueError, match=r"images: expected \(B, H, W, 3\), got \(3, 64, 64\)"):
+        predict(np.zeros((3, 64, 64)))
 
 
 def test_in_evaluation_each_image_stands_alone(rng):
