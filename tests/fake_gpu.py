@@ -64,9 +64,10 @@ def run_on_host(library, name, grid, block, args):
         function(*values)
 
 
-def do(operation):
-    """Do something to memory, and write it down if a stream is capturing."""
+def do(operation, arrays):
+    """Do something to the memory of some arrays, and write it down if a stream is capturing."""
     log.calls += 1
+    strict_device.remember(arrays)
     operation()
     if log.tape is not None:
         log.tape.append(operation)
@@ -99,7 +100,7 @@ class Cublas:
             product = np.matmul(*(wide(x).swapaxes(1, 2) if turn else wide(x) for x, turn in ((left, ta), (right, tb))))
             out[...] = twins.to_half(product) if out.dtype == np.uint16 else product
 
-        do(multiply)
+        do(multiply, [out])
         return 0
 
     def _matrices(self, pointer, kind, rows, columns, step, jump, count):
@@ -138,7 +139,7 @@ class Cudnn:
                 result = np.moveaxis(result, -1, 0)
             out[...] = twins.to_half(result) if out.dtype == np.uint16 else result
 
-        do(compute)
+        do(compute, [out])
 
 
 class Kernels:
@@ -159,8 +160,8 @@ class Kernels:
 
 def install(monkeypatch, libraries, cudnn=True):
     """Let the GPU's code run on DeviceArrays; returns the fake cuDNN, or None without it."""
-    function = lambda source, name: lambda grid, block, args: do(
-        functools.partial(run_on_host, libraries[source], name, grid, block, bare(args)))  # fmt: skip
+    function = lambda source, name: lambda grid, block, args: _launch(
+        functools.partial(run_on_host, libraries[source], name, grid, block), bare(args))  # fmt: skip
     plans, library = Cudnn() if cudnn else None, cublas.Gemm(Cublas())
     monkeypatch.setattr(launch, "_function", function)
     monkeypatch.setattr("mgcbook.kernels.gpu.runtime.convolution_plans", lambda: plans)
@@ -171,8 +172,12 @@ def install(monkeypatch, libraries, cudnn=True):
     return plans
 
 
+def _launch(run, args):
+    do(functools.partial(run, args), [a for a in args if isinstance(a, np.ndarray)])
+
+
 def _simulate(function, grid, block, args, types):
-    do(functools.partial(function[grid, block], *bare(args)))
+    _launch(lambda args: function[grid, block](*args), bare(args))
 
 
 # ---------------------------------------------------------------- streams, events, pools, graphs
@@ -211,11 +216,12 @@ class Stream:
 
     def begin_capture(self, mode=None):
         self._before = vars(log).copy()
-        log.may_sync, log.may_do_anything, log.tape = False, False, []
+        log.may_sync, log.may_do_anything, log.tape, log.old = False, False, [], []
 
     def end_capture(self):
-        tape = log.tape
+        tape, old = log.tape, log.old
         vars(log).update(self._before)
+        strict_device.undo(old)
         return Graph(tape)
 
 

@@ -24,8 +24,9 @@ import numpy as np
 
 from mgcbook.kernels import twins
 
-log = types.SimpleNamespace(calls=0, syncs=0, may_sync=True, may_do_anything=True, tape=None)
-"""Operations done, waits met, whether waits are allowed, and what no graph can hold, and the list that is written down in."""
+log = types.SimpleNamespace(calls=0, syncs=0, may_sync=True, may_do_anything=True, tape=None, old=None)
+"""Operations done, waits met, whether waits are allowed, and what no graph can hold; the list that operations are written down in,
+and what was in the arrays that they were given."""
 
 _waiting = {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose}  # results depend on values
 _moving = {np.asarray, np.array}  # np.asarray(host, like=device) is how an array gets here
@@ -60,8 +61,21 @@ def capturable():
 def recorded():
     """As `capturable`, and every operation is written down; yields a list of functions that do them again, in order."""
     with capturable():
-        log.tape = []
+        log.tape, log.old = [], []
         yield log.tape
+
+
+def remember(arrays):
+    """Keep what is in some host arrays, if it is being recorded what happens to them."""
+    if log.tape is not None:
+        log.old += [(array, array.copy()) for array in arrays]
+
+
+def undo(old):
+    """Put back what was in the arrays before a recording: a CUDA graph does nothing while it is captured."""
+    for array, before in reversed(old):
+        if array.flags.writeable:
+            array[...] = before
 
 
 def _wait(what):
@@ -103,9 +117,10 @@ class DeviceArray:
         _check_arguments(function, args, kwargs)
         _check_capture(function, args)
         if function in _moving:
-            if not isinstance(args[0], DeviceArray):
-                _refuse_in_capture("copying a host array to the device")
-            return DeviceArray(np.array(args[0]._host if isinstance(args[0], DeviceArray) else args[0], *args[1:], **kwargs))
+            if isinstance(args[0], DeviceArray):
+                return _run(function, args, kwargs)
+            _refuse_in_capture("copying a host array to the device")
+            return DeviceArray(np.array(args[0], *args[1:], **kwargs))
         if function in _waiting or (function is np.where and len(args) + len(kwargs) == 1):
             _wait(f"np.{function.__name__}")
         return _run(function, args, kwargs)
@@ -135,8 +150,7 @@ class DeviceArray:
 
     def scatter_add(self, index, values):
         """What `arrays.scatter_add` calls instead of cupyx."""
-        log.calls += 1
-        np.add.at(self._host, _unwrap(index), _unwrap(values))
+        _run(np.add.at, (self, index, values), {})
 
     def __repr__(self):
         return f"DeviceArray({self._host!r})"
@@ -258,10 +272,19 @@ def _check_capture(function, args):
 def _run(function, args, kwargs):
     log.calls += 1
     args, kwargs = _unwrap(args), {name: _unwrap(value) for name, value in kwargs.items()}
+    remember(_host_arrays((*args, *kwargs.values())))
     result = _settled(function(*args, **kwargs))
     if log.tape is not None:
         log.tape.append(functools.partial(_again, function, args, kwargs, result))
     return _wrap(result)
+
+
+def _host_arrays(values):
+    for value in values:
+        if isinstance(value, tuple | list):
+            yield from _host_arrays(value)
+        elif isinstance(value, np.ndarray):
+            yield value
 
 
 def _settled(result):

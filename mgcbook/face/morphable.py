@@ -127,8 +127,9 @@ class FaceModel:
         return load_model(path)
 
     def to(self, device):
-        """The same model with its arrays on "cpu" or "cuda"."""
-        return replace(self, **{part.name: to_device(getattr(self, part.name), device) for part in fields(self)})
+        """The same model with its arrays on "cpu" or "cuda"; `units` stay on the host, where faces are drawn at random."""
+        moved = [part.name for part in fields(self) if part.name != "units"]
+        return replace(self, **{name: to_device(getattr(self, name), device) for name in moved})
 
 
 def combine(start, coefficients, basis, deviation):

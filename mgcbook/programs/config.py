@@ -11,8 +11,8 @@ from mgcbook.learning.losses import Weights
 
 CONFIG = "config.json"
 
-MAY_CHANGE = frozenset({"steps", "report_every", "snapshot_every", "checkpoint_every", "keep", "tensorboard"})
-"""Settings that may differ when a run goes on: they say how long and what is written, not what is computed."""
+MAY_CHANGE = frozenset({"steps", "report_every", "snapshot_every", "checkpoint_every", "keep", "tensorboard", "device", "graph"})
+"""Settings that may differ when a run goes on: they say how long, where and what is written, not what is computed."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,13 @@ class TrainConfig:
     """"synthetic": faces made while training; otherwise a folder with a data set."""
     triples: int = 0
     """How many different synthetic triples, kept in memory and shown again in every round; 0: none is seen twice."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the step is computed; "cuda" is an NVIDIA GPU (`mgcbook doctor` says what is missing)."""
+    precision: Literal["tf32", "float32", "bf16"] = "tf32"
+    """How a GPU computes the network: tensor cores on rounded float32, all digits of float32, or maps stored in bfloat16; weights,
+    statistics and geometry are float32 in any case."""
+    graph: bool = False
+    """Capture the step in one CUDA graph and repeat it: no time is lost between its thousand small operations."""
     seed: int = 0
     """Of the first weights and of the order and content of the batches; the same seed gives the same numbers."""
     report_every: int = 10
@@ -76,6 +83,10 @@ class TrainConfig:
         object.__setattr__(self, "translation_scale", tuple(self.translation_scale))  # JSON knows lists only
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
+        if self.graph and self.device != "cuda":
+            raise UsageError("graph: CUDA graphs need device='cuda'")
+        if self.graph and self.antialiased:
+            raise UsageError("graph: the outline of an antialiased face is found on the host; leave graph or antialiased out")
 
 
 def _at_least(config, name, smallest):

@@ -19,13 +19,14 @@ class Learner:
     Args:
         config: a TrainConfig.
         features: the frozen network of the identity loss, see `total_loss`; None leaves that loss out.
+        device: where the arrays are that it is given, "cpu" or "cuda".
     """
 
-    def __init__(self, config, features=None):
+    def __init__(self, config, features=None, device="cpu"):
         from mgcbook.data import builtin
 
-        self.config, self.features = config, features
-        face = builtin.load(config.face)
+        self.config, self.features, self.device = config, features, device
+        face = builtin.load(config.face).to(device)
         layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
         camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
         self.decoder = Decoder(face, camera, layout, turn_about_face=config.turn_about_face, antialiased=config.antialiased)
@@ -49,7 +50,8 @@ class Learner:
     def coefficients(self, params, batch_norm, images, *, train):
         """One row for each view of each item; images (B, N, H, W, 3) -> ((B, N, K), new batch_norm)."""
         items, views = images.shape[:2]
-        rows, batch_norm = resnet(params, np.reshape(images, (items * views, *images.shape[2:])), batch_norm, train=train)
+        flat, half = np.reshape(images, (items * views, *images.shape[2:])), self.config.precision == "bf16"
+        rows, batch_norm = resnet(params, flat, batch_norm, train=train, half=half)
         return np.reshape(rows, (items, views, -1)), batch_norm
 
     def objective(self, coefficients, batch):

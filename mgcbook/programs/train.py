@@ -17,7 +17,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from tyro.conf import arg
 
-from mgcbook.errors import UsageError
+from mgcbook.errors import NumericalError, UsageError
 from mgcbook.learning import optim
 from mgcbook.programs import checkpoint, guard
 from mgcbook.programs.batches import Batches, Kept, Order, examples
@@ -63,7 +63,7 @@ def train(config, data, run_folder, *, learner=None, stop=None):
     if learner is None:
         from mgcbook.programs.learner import Learner
 
-        learner = Learner(config)
+        learner = Learner(config, device=config.device)
     run_folder = Path(run_folder)
     with contextlib.ExitStack() as open_things:
         open_things.enter_context(RunLock(run_folder))
@@ -101,6 +101,11 @@ class _Run:
         self._saved = state.step if state.step else None
         self._example, self._torn = None, False
         self._losses = []  # of the steps since the last checkpoint: their mean is its score
+        self._device = None
+        if config.device == "cuda":
+            from mgcbook.programs.step_graph import DeviceStep
+
+            self._device = DeviceStep(learner, state, config)
 
     def steps(self, batches, stop):
         """Do the steps that are left; a generator of Report."""
@@ -110,7 +115,7 @@ class _Run:
         while self.state.step < config.steps and not stop():
             batch = batches.next()
             rate = learning_rate(config, self.state.step)
-            losses = self._advance(play, batch, rate)
+            losses = self._advance_on_device(batch, rate) if self._device else self._advance(play, batch, rate)
             step = self.state.step
             report = None
             if step % config.report_every == 0 or step == config.steps:
@@ -142,12 +147,34 @@ class _Run:
         self._losses.append(losses["total"])
         return losses
 
+    def _advance_on_device(self, batch, rate):
+        """One step begun on a GPU; waits for it and returns its losses only if they are to be reported."""
+        config, step = self.config, self.state.step + 1
+        self._device.advance(batch, rate)
+        self.state = replace(self.state, step=step)
+        if step % config.report_every and step % config.checkpoint_every and step != config.steps:
+            return {}
+        losses = self._read_losses()
+        self._losses.append(losses["total"])
+        return losses
+
+    def _read_losses(self):
+        losses, bad = self._device.losses()
+        if bad is not None:
+            step, batch = bad
+            self.state = self._device.state()  # as the bad step found it: nothing has changed since
+            guard.check(self.folder, self.config, step, self.state, batch, self._device.examine(batch))
+            raise NumericalError(f"step {step}: a loss or gradient was not finite, but is when computed again; start again")
+        return losses
+
     def save(self):
         """Write a checkpoint, unless the last one is of this very step, or the step was interrupted at the wrong moment."""
         step = self.state.step
         if step == self._saved or self._torn:
             return
         self._saved = step  # also if writing fails: the end of the run must not try again
+        if self._device:
+            self.state = self._device.state()
         self.log.sync()
         score = float(np.mean(self._losses)) if self._losses else None
         self._losses = []
@@ -161,7 +188,10 @@ class _Run:
 
         if self._example is None:
             self._example = examples(self.data, 3)
-        picture = self.learner.picture(self.state.params, self.state.batch_norm, self._example)
+        if self._device:
+            picture = self._device.picture(self.learner, self._example)
+        else:
+            picture = self.learner.picture(self.state.params, self.state.batch_norm, self._example)
         write_image(self.folder / SNAPSHOTS / f"step-{self.state.step:08d}.png", picture)
 
 

@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose
 
 from mgcbook import arrays
 from mgcbook.kernels import twins
-from mgcbook.kernels.gpu import conv, cublas, products, runtime
+from mgcbook.kernels.gpu import conv, cublas, products
+from mgcbook.kernels.precision import precise, uses_tf32
 from mgcbook.kernels.twins.norm import Affine
 from mgcbook.learning.optim import adam, init_adam
 from mgcbook.learning.resnet import init_resnet, resnet
@@ -162,10 +163,10 @@ def test_inference_of_the_network_by_the_gpus_own_code(rng, device):
 
 
 def test_strict_is_a_setting_for_a_while():
-    assert runtime.uses_tf32()
-    with runtime.precise():
-        assert not runtime.uses_tf32()
-    assert runtime.uses_tf32()
+    assert uses_tf32()
+    with precise():
+        assert not uses_tf32()
+    assert uses_tf32()
 
 
 def test_what_a_graph_cannot_hold_is_refused(rng):

@@ -1,34 +1,16 @@
-"""What the kernels share on the device: the current stream, workspaces, cuBLAS and cuDNN, and how exactly products are computed.
+"""What the kernels share on the device: the current stream, workspaces, cuBLAS and cuDNN.
 
 A CUDA graph holds addresses. So a workspace that has been handed out is never freed: when a larger one is needed, the old one
 stays for the graphs that know it.
 """
 
-import contextlib
 import functools
 
 import numpy as np
 
-__all__ = ["convolution_plans", "cublas", "precise", "seconds", "stream_pointer", "uses_tf32",
-           "workspace"]
+from ..precision import uses_tf32
 
-_settings = {"tf32": True}
-
-
-@contextlib.contextmanager
-def precise(strict=True):
-    """Inside, float32 convolutions and linear layers keep all digits of float32; otherwise tensor cores round to TF32."""
-    before, _settings["tf32"] = _settings["tf32"], not strict
-    try:
-        yield
-    finally:
-        _settings["tf32"] = before
-
-
-def uses_tf32():
-    """Whether the network's float32 products may be rounded to TF32."""
-    return _settings["tf32"]
-
+__all__ = ["convolution_plans", "cublas", "seconds", "stream_pointer", "uses_tf32", "workspace"]
 
 def stream_pointer():
     """The stream that CuPy works on now."""
