@@ -5,8 +5,10 @@ import pytest
 
 from mgcbook.data import builtin
 from mgcbook.data.align import align, alignment_template, fit_similarity
+from mgcbook.data.formats import convert
 from mgcbook.data.images import read_image
 from mgcbook.data.landmarks import five_points
+from mgcbook.data.protocols.landmarks import landmark_error
 from mgcbook.data.skin import skin_weight
 from mgcbook.data.sources import open_source
 from mgcbook.face.camera import PAPER_CAMERA
@@ -58,3 +60,21 @@ def test_three_views_of_one_person_agree_better_after_a_fit(realkit, decoder):
     assert last["pixel"] < first["pixel"]
     yaw = decoder.layout.split(reports[-1].coefficients)["rotation"][:, 1]
     assert yaw[1] > 0.3 > yaw[0] > -0.3 > yaw[2]
+
+
+@pytest.mark.slow
+def test_all_pictures_are_fitted_with_the_ict_model(realkit):
+    model, _ = convert("ict", realkit / "ict_face.npz")
+    decoder = Decoder(model, PAPER_CAMERA.resized(96, 96))
+    samples = list(open_source("aflw2000", realkit / "aflw2000"))
+    assert len(samples) == 33
+    found = []
+    for first in range(0, len(samples), 3):
+        photos = [(sample.read_image(), sample.landmarks, sample.key) for sample in samples[first : first + 3]]
+        for result in fit_photos(photos, decoder, FitConfig(steps=60, same_person=False), show=False):
+            points = np.asarray(decoder(result.coefficients[None]).landmarks[0], np.float64)
+            found.append(result.aligned.crop_from_photo.inverse().apply(points))
+    truth, yaw = np.array([sample.landmarks for sample in samples]), np.array([sample.yaw_degrees for sample in samples])
+    error = landmark_error(np.array(found), truth, yaw)
+    assert tuple(error.counts) == (13, 9, 11)
+    assert error.mean < 2.0, "NME in percent, mean of the three bins of yaw"
