@@ -25,8 +25,8 @@ import numpy as np
 from mgcbook.kernels import twins
 
 log = types.SimpleNamespace(calls=0, syncs=0, may_sync=True, may_do_anything=True, tape=None, old=None)
-"""Operations done, waits met, whether waits are allowed, and what no graph can hold; the list that operations are written down in,
-and what was in the arrays that they were given."""
+"""Operations done, waits met, whether waits are allowed, and what no graph can hold; the list that operations are written down
+in, and what was in the arrays that they were given."""
 
 _waiting = {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.array_equal, np.allclose}  # results depend on values
 _moving = {np.asarray, np.array}  # np.asarray(host, like=device) is how an array gets here

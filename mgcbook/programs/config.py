@@ -58,8 +58,8 @@ class TrainConfig:
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the step is computed; "cuda" is an NVIDIA GPU (`mgcbook doctor` says what is missing)."""
     precision: Literal["tf32", "float32", "bf16"] = "tf32"
-    """How a GPU computes the network: tensor cores on rounded float32, all digits of float32, or maps stored in bfloat16; weights,
-    statistics and geometry are float32 in any case."""
+    """How a GPU computes the network: tensor cores on rounded float32, all digits of float32, or maps stored in bfloat16;
+    weights, statistics and geometry are float32 in any case."""
     graph: bool = False
     """Capture the step in one CUDA graph and repeat it: no time is lost between its thousand small operations."""
     seed: int = 0

@@ -2,8 +2,9 @@
 
     batch -> forward, losses, backward -> gradients in one buffer -> Adam, in place -> losses in one small array
 
-Every `losses()` waits for the device; in between, steps follow each other without a pause. The first step whose loss or gradient is
-not finite changes nothing, nor does any step after it: when the host looks, the weights are still those that the bad step began with.
+Every `losses()` waits for the device; in between, steps follow each other without a pause. The first step whose loss or gradient
+is not finite changes nothing, nor does any step after it: when the host looks, the weights are still those that the bad step
+began with.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""Training on a GPU, on a stand-in for CuPy whose streams are as late as they may be and whose graphs repeat what was captured."""
+"""Training on a GPU, on a stand-in for CuPy whose streams are as late as they may be and whose graphs repeat what they saw."""
 
 from dataclasses import replace
 
@@ -161,7 +161,7 @@ def test_a_bad_number_is_named_and_the_weights_before_it_are_kept(gpu, tmp_path,
 
 def test_a_bad_gradient_is_named(gpu, tmp_path):
     config = replace(small(report_every=4), device="cuda", graph=True)
-    with pytest.raises(NumericalError, match="step 1: gradient fc.bias is not finite"):
+    with pytest.raises(NumericalError, match=r"step 1: gradient fc\.bias is not finite"):
         run(config, ToyData(), SingleToy(root=True), tmp_path / "bad")
 
 
@@ -197,7 +197,7 @@ def test_batches_are_copied_while_the_step_before_is_computed(gpu):
 
 def test_a_step_that_cannot_be_captured_says_why(gpu):
     queue, x = graph.Queue(), DeviceArray(np.ones(3, np.float32))
-    with pytest.raises(RuntimeError, match="__float__.. makes the host wait"):
+    with pytest.raises(RuntimeError, match=r"__float__\(\) makes the host wait"):
         graph.StepGraph(lambda: float(np.sum(x)), queue)
     float(np.sum(x))  # the capture was ended
 
