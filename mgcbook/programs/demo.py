@@ -14,6 +14,7 @@ from mgcbook.data.images import write_image
 from mgcbook.errors import NumericalError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.files import atomic_write
+from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs import page
 from mgcbook.programs.config import preset
@@ -62,6 +63,7 @@ def run(options: DemoOptions):
     size = QUICK if options.quick else FULL
     steps = options.steps or size.steps
     config = replace(preset("classroom"), steps=steps, seed=options.seed, snapshot_every=max(steps // 6, 1))
+    announce()
     start = time.perf_counter()
     code = _train(config, options.out / "training")
     if code:

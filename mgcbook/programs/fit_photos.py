@@ -11,6 +11,7 @@ from mgcbook.data.landmarks import FIRST_PIXEL
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.fit import FitConfig, fit_steps
 from mgcbook.programs.reconstruct import open_model, open_photo
@@ -38,6 +39,7 @@ class FitOptions:
 
 def run(options: FitOptions):
     """Fit the photographs and write the results."""
+    announce()
     if not options.photos:
         raise UsageError("photos: expected at least one, got none; `mgcbook fit sample` takes the one that comes along")
     if options.landmarks and len(options.landmarks) != len(options.photos):

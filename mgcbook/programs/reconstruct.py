@@ -22,6 +22,7 @@ from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.face.morphable import FaceModel
+from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.fit import FitConfig, fit
 from mgcbook.programs.results import Reconstruction, print_table, write_results
@@ -123,6 +124,7 @@ class ReconstructOptions:
 
 def run(options: ReconstructOptions):
     """Reconstruct one photograph and write the results."""
+    announce()
     photo, landmarks, name = open_photo(options.photo, options.landmarks)
     network = None
     if options.weights is not None:

@@ -18,6 +18,7 @@ import numpy as np
 from tyro.conf import arg
 
 from mgcbook.errors import NumericalError, UsageError
+from mgcbook.kernels.compiling import announce
 from mgcbook.learning import optim
 from mgcbook.programs import checkpoint, guard
 from mgcbook.programs.batches import Batches, Kept, Order, examples
@@ -240,7 +241,7 @@ def run(options):
     config, folder = options.config, options.run
     images = f"{config.batch} triples of {config.image_size} x {config.image_size} pixels"
     print(f"{folder}: ResNet-{config.depth}, {images} a step, {config.steps} steps")
-    print("The first step compiles and caches code: up to a minute, once.", flush=True)
+    announce()
     with Interrupt() as interrupt:
         reports = train(config, open_data(config), folder, stop=lambda: interrupt.name)
         last = _show(reports, config.steps)
