@@ -6,6 +6,7 @@ PYTHON ?=
 MINUTES ?= 30
 FUZZ_MINUTES ?= 10
 ARGS ?=
+AXE := build/axe-core/axe.min.js
 
 comma := ,
 PY := $(VENV)/bin/python
@@ -18,7 +19,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab bench book gpu-check soak fuzz lint clean
+.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check soak fuzz lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,8 +50,20 @@ lab: $(STAMP) ## Open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks $(ARGS)
 bench: $(STAMP) ## Measure network, rasterizer, tape and whole steps
 	@$(PY) -m mgcbook bench $(ARGS)
-book: $(STAMP) ## Build and execute the notebooks from notebooks/src
+notebooks: $(STAMP) ## Build and execute the notebooks whose source in notebooks/src changed
 	@$(PY) -m mgcbook.book.build $(ARGS)
+book: ## Build changed notebooks, then the book as web pages in build/book/index.html (needs no network once set up)
+	@$(MAKE) --no-print-directory EXTRAS=test,notebooks,book notebooks html
+html: $(STAMP)
+	@$(PY) docs/book/make.py
+book-check: ## Open every page of the book in Chromium: links, search, sliders, accessibility (needs chromium, and npm once)
+	@$(MAKE) --no-print-directory EXTRAS=test,notebooks,book,browser book-pages
+book-pages: $(STAMP) $(AXE)
+	@$(PY) docs/book/make.py
+	@MGCBOOK_BOOK_CHECK=1 $(PY) -m pytest -q tests/book/test_html.py tests/book/test_viewer.py $(ARGS)
+$(AXE):
+	@npm --version >/dev/null 2>&1 || { echo "npm is needed once, to fetch axe-core, which checks accessibility"; exit 1; }
+	@mkdir -p $(@D) && cd $(@D) && tar xzf "$$(npm pack axe-core@4 2>/dev/null | tail -1)" --strip-components=1 package/axe.min.js package/LICENSE
 gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tests (first: make setup EXTRAS=test,notebooks,cuda13)
 	@$(PY) -m mgcbook doctor --gpu
 	@$(PY) -m pytest -q -m gpu $(ARGS)
