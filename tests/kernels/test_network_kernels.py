@@ -237,6 +237,23 @@ def test_memory_comes_back_when_the_last_view_is_gone():
     assert memory.take((0, 5)).shape == (0, 5)
 
 
+def test_memory_serves_smaller_arrays_too():
+    memory.release()
+    block = memory.take((1 << 20,), np.uint8)
+    place = block.ctypes.data
+    del block
+    half = memory.take((3 << 18,), np.uint8)
+    assert half.ctypes.data == place
+    assert half.shape == (3 << 18,)
+    del half
+    small = memory.take((1 << 18,), np.uint8)  # a quarter would waste too much
+    assert small.ctypes.data != place
+    whole = memory.take((1 << 20,), np.uint8)
+    assert whole.ctypes.data == place
+    del small, whole
+    assert memory.release() == (1 << 20) + (1 << 18)
+
+
 def test_without_a_blas_plain_loops_give_the_same(tmp_path):
     code = ("import numpy as np, mgcbook.kernels.cpu as f\n"
             "from mgcbook.kernels import twins as t; from mgcbook.kernels.cpu import blas\n"
