@@ -38,7 +38,7 @@ def escape(text, scope=""):
         return re.sub(r"([\\*|_`])", r"\\\1", text)
     for i, part in enumerate(parts):
         if i % 2 == 0:
-            parts[i] = re.sub(r"([\\*|_])", r"\\\1", part)
+            parts[i] = re.sub(r"([\\*|_])", r"\\\1", part).replace(" -> ", " → ")
         elif part:
             target = target_of(part, scope) if scope and NAME.fullmatch(part) else ""
             parts[i] = f":py:obj:`{part} <{target}>`" if target else f"``{part}``"

@@ -269,14 +269,22 @@ def as_markdown(link_chapters="chapters/"):
     groups = ("Equations and settings", EQUATIONS), ("Figures", FIGURES), ("Tables", TABLES)
     blocks = []
     for title, places in groups:
-        rows = [f"## {title}\n", "| paper | what | code | chapter | test |", "|---|---|---|---|---|"]
+        head = (
+            "```{list-table}\n:header-rows: 1\n:widths: 14 24 24 10 28\n\n* - paper\n  - what\n  - code\n  - chapters\n  - test"
+        )
+        rows = [f"## {title}\n", head]
         for place in places:
-            code = "<br>".join(f"{{py:obj}}`{_short(name)} <{name}>`" for name in place.code)
+            code = " ".join(f"{{py:obj}}`{_short(name)} <{name}>`" for name in place.code)
             chapters = ", ".join(_chapter(number, written, link_chapters) for number in place.chapters) or "none"
-            tests = "<br>".join(f"`{name.split('::')[1]}` in `{name.split('::')[0]}`" for name in place.tests)
-            rows.append(f"| **{place.name}** | {place.what} | {code} | {chapters} | {tests} |")
-        blocks.append("\n".join(rows))
+            cells = f"**{place.name}**", place.what, code, chapters, ", ".join(map(_test, place.tests))
+            rows.append("* - " + "\n  - ".join(cells))
+        blocks.append("\n".join([*rows, "```"]))
     return "\n\n".join(blocks) + "\n"
+
+
+def _test(name):
+    path, _, function = name.partition("::")
+    return f"{function.removeprefix('test_').replace('_', ' ')} (`{path.removeprefix('tests/')}`)"
 
 
 def _short(name):

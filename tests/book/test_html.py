@@ -32,7 +32,7 @@ def docs(monkeypatch):
     """Modules of docs/book can be imported."""
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "book"))
     yield importlib.import_module
-    for name in ("make", "docstrings", "mathml"):
+    for name in ("make", "docstrings", "mathml", "gallery"):
         sys.modules.pop(name, None)
 
 
@@ -69,7 +69,7 @@ def test_a_place_is_found_by_its_name():
 def test_the_page_links_what_is_written():
     page = paper.as_markdown()
     assert "[3](chapters/03_the_morphable_model.ipynb)" in page
-    assert page.count("\n| **") == len(paper.PLACES)
+    assert page.count("\n* - **") == len(paper.PLACES)
     for target in re.findall(r"\]\(chapters/([^)]+)\)", page):
         assert (build.notebooks_folder() / target).exists()
 
@@ -80,7 +80,8 @@ def test_the_page_links_what_is_written():
 @pytest.mark.parametrize(
     "plain, marked",
     [("Mean |I~ - I| (Eq. 3)", r"Mean \|I~ - I\| (Eq. 3)"), ("x_ and *y", r"x\_ and \*y"), ("a `x = 1`s", r"a ``x = 1``\ s"),
-     ("a lone ` sign", r"a lone \` sign"), ("see `nowhere`", "see ``nowhere``")],
+     ("a lone ` sign", r"a lone \` sign"), ("see `nowhere`", "see ``nowhere``"),
+     ("(V, 3) -> (F,)", "(V, 3) → (F,)")],
 )  # fmt: skip
 def test_docstrings_are_plain_text(docs, plain, marked):
     assert docs("docstrings").escape(plain, "mgcbook.book.paper") == marked
@@ -134,6 +135,17 @@ def test_every_public_module_has_a_page(docs):
     assert {"mgcbook.face.camera", "mgcbook.learning.losses", "mgcbook.book.viewer", "mgcbook.tape", "mgcbook.cli"} <= paged
     assert not [name for name in paged if "checks" in name or name.endswith("__init__")]
     assert make.first_line("mgcbook.tape")
+
+
+def test_the_pictures_of_the_readme_are_in_the_chapters(docs):
+    gallery = docs("gallery")
+    files = {path.stem: path for path in (ROOT / "docs" / "gallery").glob("*.jpg")}
+    assert set(files) == set(gallery.CHOSEN)
+    for name, source in gallery.CHOSEN.items():
+        assert gallery.picture(*source)[0][:2] == files[name].read_bytes()[:2] == b"\xff\xd8"
+    assert sum(path.stat().st_size for path in files.values()) < 300_000
+    with pytest.raises(LookupError, match="no picture"):
+        gallery.picture("04", "nothing of the kind")
 
 
 # ---------------------------------------------------------------- the built book in a browser
