@@ -168,32 +168,45 @@ def check_indices(name, indices, count):
         raise ValueError(f"{name}: expected numbers from 0 to {count - 1}, got {indices.min()} to {indices.max()}")
 
 
+_KINDS = {
+    "float": ("f", "float32 or float64", "np.float32"),
+    "int": ("iu", "whole numbers", "np.int32"),
+    "bool": ("b", "True and False", "bool"),
+    "mask": ("bf", "float32, float64 or bool", "np.float32"),
+    "index": ("iu", "whole numbers", "int", "list"),
+    "number": ("fiu", "real numbers", "np.float32", "list"),
+}
+"""Word of a pattern -> letters of NumPy's kinds, how to call them, what to turn others into, and whether lists will do."""
+
+
 def check_shapes(**expected):
-    """Check the shapes of arguments when a function is called: `@check_shapes(points="B V 3", focal="B")`.
+    """Check shapes and types of arguments when a function is called: `@check_shapes(points="B V 3", triangles="int F 3")`.
 
     A number must be met, a letter must be the same wherever it occurs in one call, and a leading "..." stands for any
-    number of axes. Arguments that are None are not checked. Only shapes are looked at, never values: reading a value would
-    stop a GPU.
+    number of axes. The word before says what the numbers are: float (if nothing is said), int, bool, mask (bool or float),
+    index and number (whole and real ones, also in lists). "pose B" is a pair (rotation (B, 3, 3), translation (B, 3)).
+    Arguments that are None are not checked. Only shapes and types are looked at, never values: reading one would stop a GPU.
 
     Raises:
         ValueError: for example "points: expected (B, V, 3), got (2, 40, 4)".
     """
-    expected = {name: pattern.split() for name, pattern in expected.items()}
+    expected = {name: _read_pattern(pattern) for name, pattern in expected.items()}
 
     def decorate(function):
         names = list(inspect.signature(function).parameters)
         unknown = set(expected) - set(names)
         if unknown:
             raise TypeError(f"check_shapes: {function.__name__} has no argument {', '.join(sorted(unknown))}")
-        places = [(names.index(name), name, pattern) for name, pattern in expected.items()]
+        places = [(names.index(name), name, check) for name, check in expected.items()]
+        title = function.__qualname__.split("<locals>.")[-1].removesuffix(".__init__")
 
         @functools.wraps(function)
         def checked(*args, **kwargs):
             letters = {}
-            for place, name, pattern in places:
+            for place, name, (check, *pattern) in places:
                 value = args[place] if place < len(args) else kwargs.get(name)
                 if value is not None:
-                    _check_shape(function.__name__, name, value, pattern, letters)
+                    check(title, name, value, *pattern, letters)
             return function(*args, **kwargs)
 
         return checked
@@ -201,21 +214,60 @@ def check_shapes(**expected):
     return decorate
 
 
-def _check_shape(function, name, value, pattern, letters):
-    shape = getattr(value, "shape", None)
-    if shape is None:
-        raise ValueError(f"{function}: {name}: expected an array of shape {_spell(pattern)}, got {type(value).__name__}")
-    fits = shape[len(shape) - len(pattern) + 1 :] if pattern[0] == "..." else shape
-    axes = pattern[1:] if pattern[0] == "..." else pattern
-    if len(fits) != len(axes) or not all(_axis_fits(axis, n, letters) for axis, n in zip(axes, fits, strict=True)):
-        known = ", ".join(f"{letter} = {n}" for letter, n in letters.items() if letter in pattern)
+def check_array(function, name, value, pattern, letters=None):
+    """Check one array as `check_shapes` does, where it is a part of an argument: check_array("f", "parts['a']", a, "B K").
+
+    Args:
+        letters: {} shared by calls whose letters mean the same numbers; it is filled in.
+    Raises:
+        ValueError: see `check_shapes`.
+    """
+    check, *about = _read_pattern(pattern)
+    check(function, name, value, *about, {} if letters is None else letters)
+
+
+def _read_pattern(text):
+    """(function that checks, what it needs to know); "int F 3" -> (_check_array, ("F", 3), False, _KINDS["int"])."""
+    first, *rest = text.split()
+    if first == "pose":
+        return _check_pose, rest[0]
+    kinds, axes = (_KINDS[first], rest) if first in _KINDS else (_KINDS["float"], [first, *rest])
+    is_open = axes[0] == "..."
+    return _check_array, tuple(int(axis) if axis.isdigit() else axis for axis in axes[is_open:]), is_open, kinds
+
+
+def _check_array(function, name, value, axes, is_open, kinds, letters):
+    # About a microsecond for an array: a training step has some hundred of them.
+    try:
+        shape, dtype = value.shape, value.dtype
+    except AttributeError:
+        if "list" not in kinds or not isinstance(value, list | tuple):
+            wanted = _spell(axes, is_open)
+            raise ValueError(f"{function}: {name}: expected an array of shape {wanted}, got {type(value).__name__}") from None
+        array = np.asarray(value)
+        shape, dtype = array.shape, array.dtype
+    count = len(axes)
+    fits = len(shape) == count or (is_open and len(shape) > count)
+    if fits:
+        for axis, n in zip(axes, shape[len(shape) - count :], strict=True):
+            if axis != n and (axis.__class__ is int or letters.setdefault(axis, (n, name))[0] != n):
+                fits = False
+    if not fits:
+        known = ", ".join(f"{letter} = {n} in {first}" for letter, (n, first) in letters.items() if letter in axes)
         where = f" where {known}" if known else ""
-        raise ValueError(f"{function}: {name}: expected {_spell(pattern)}, got {tuple(shape)}{where}")
+        raise ValueError(f"{function}: {name}: expected {_spell(axes, is_open)}, got {tuple(shape)}{where}")
+    if dtype.kind not in kinds[0]:
+        raise ValueError(f"{function}: {name}: expected {kinds[1]}, got {dtype}; use .astype({kinds[2]})")
 
 
-def _axis_fits(axis, n, letters):
-    return n == int(axis) if axis.isdigit() else letters.setdefault(axis, n) == n
+def _check_pose(function, name, value, batch, letters):
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        found = f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else type(value).__name__
+        wanted = f"a pose (rotation ({batch}, 3, 3), translation ({batch}, 3))"
+        raise ValueError(f"{function}: {name}: expected {wanted}, got {found}")
+    for part, array, pattern in zip(("rotation", "translation"), value, ((batch, 3, 3), (batch, 3)), strict=True):
+        _check_array(function, f"{name}: {part}", array, pattern, False, _KINDS["float"], letters)
 
 
-def _spell(pattern):
-    return "(" + ", ".join(pattern) + ("," if len(pattern) == 1 else "") + ")"
+def _spell(axes, is_open):
+    return "(" + ", ".join([*["..."][:is_open], *map(str, axes)]) + ("," if len(axes) + is_open == 1 else "") + ")"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.landmarks import check_landmarks, five_points
 from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, pixel_grid, project, transform
@@ -65,6 +66,7 @@ def alignment_template(model, camera=PAPER_CAMERA):
     return project(transform(*pose, points_model), camera)[0]
 
 
+@check_shapes(points="number L 2", target="number L 2")
 def fit_similarity(points, target):
     """target_from_points with the least sum of |s R points + t - target|^2 (Umeyama 1991, Eq. 40-42); (L, 2) x 2 -> Similarity.
 
@@ -92,6 +94,7 @@ def fit_similarity(points, target):
     return Similarity(linear, target_middle - linear @ middle)
 
 
+@check_shapes(landmarks="number L 2", template="number 68 2")
 def alignment_points(landmarks, template):
     """The five points of an aligned pair: of the face and of the template; (5 | 68, 2), (68, 2) -> (5, 2), (5, 2).
 
@@ -103,6 +106,7 @@ def alignment_points(landmarks, template):
     return five_points(landmarks, nose=NOSE_BASE), five_points(template, nose=NOSE_BASE)
 
 
+@check_shapes(image="H W 3", landmarks="number L 2", template="number 68 2")
 def align(image, landmarks, template, camera=PAPER_CAMERA):
     """Turn, scale and cut a photograph so that its face lies on the template.
 
@@ -122,6 +126,7 @@ def align(image, landmarks, template, camera=PAPER_CAMERA):
     return Aligned(crop, crop_from_photo.apply(landmarks), crop_from_photo, inside)
 
 
+@check_shapes(image="H W C")
 def warp_image(image, target_from_image, height, width):
     """Move an image by a similarity, smoothed before it shrinks; (H, W, C) -> (height, width, C) float32, inside (height, width).
 
@@ -133,6 +138,7 @@ def warp_image(image, target_from_image, height, width):
     return _sample(image, positions, image_from_target.scale, "nearest"), inside.astype(np.float32)
 
 
+@check_shapes(photo="H W 3", picture="h w 3", alpha="h w")
 def paste_back(photo, picture, alpha, crop_from_photo):
     """Lay what was rendered for the crop over the photograph; (H, W, 3), (h, w, 3), (h, w) in [0, 1] -> (H, W, 3) float32.
 

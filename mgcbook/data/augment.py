@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mgcbook.arrays import check_array, check_shapes
 from mgcbook.data.align import Similarity, warp_image
 from mgcbook.data.landmarks import flip_landmarks
 from mgcbook.errors import UsageError
@@ -52,6 +53,9 @@ def augment(rng, batch, config=Augmentation()):
     """
     if batch.get("truth"):
         raise UsageError("augment: this batch has truth, which changed pictures would contradict; open the data with truth=False")
+    letters = {}
+    for name, pattern in (("images", "B N H W 3"), ("landmarks", "B N L 2"), ("skin", "B N H W"), ("flags", "number B")):
+        check_array("augment", f"batch[{name!r}]", batch[name], pattern, letters)
     changed = {name: np.array(batch[name]) for name in batch if name != "truth"}
     for i in range(len(changed["images"])):
         views = changed["images"][i], changed["landmarks"][i], changed["skin"][i]
@@ -64,12 +68,14 @@ def augment(rng, batch, config=Augmentation()):
     return changed
 
 
+@check_shapes(images="N H W 3", landmarks="N L 2", skin="N H W")
 def mirrored(images, landmarks, skin):
     """Left and right exchanged; (N, H, W, 3), (N, 68, 2), (N, H, W) -> the same. Landmarks change their names."""
     flipped = flip_landmarks(np.asarray(landmarks), images.shape[2])
     return images[:, :, ::-1].copy(), flipped.astype(landmarks.dtype), skin[:, :, ::-1].copy()
 
 
+@check_shapes(images="N H W 3", landmarks="N L 2", skin="N H W")
 def enlarged(factor, images, landmarks, skin):
     """Pictures enlarged about their middle, what falls outside is cut off; factor >= 1."""
     height, width = images.shape[1:3]
@@ -81,6 +87,7 @@ def enlarged(factor, images, landmarks, skin):
     return larger[..., :3], target_from_image.apply(landmarks).astype(landmarks.dtype), larger[..., 3]
 
 
+@check_shapes(images="N H W 3")
 def recolored(rng, images, config):
     """Other light and another camera, the same for all views; (N, H, W, 3) -> (N, H, W, 3) in [0, 1]."""
     draw = lambda largest, size=None: np.exp(rng.uniform(-largest, largest, size))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.align import Similarity, fit_similarity, warp_image
 from mgcbook.data.images import resize
 from mgcbook.data.landmarks import five_points
@@ -51,12 +52,14 @@ class FaceBox(NamedTuple):
         return square @ np.array([[c, s], [-s, c]]) + self.center
 
 
+@check_shapes(image="H W 3")
 def find_faces(image):
     """All faces that the cascade finds, the likeliest first: large, and with the colour of skin; (H, W, 3) -> list of FaceBox."""
     found = [pair for tilt in TILTS for pair in _faces_tilted(image, tilt)]
     return [box for _, box in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
+@check_shapes(image="H W 3")
 def find_face(image, *, source="picture"):
     """The face that is most likely meant; (H, W, 3) in [0, 1] -> FaceBox.
 
@@ -75,6 +78,7 @@ def find_face(image, *, source="picture"):
     return boxes[0]
 
 
+@check_shapes(template="number 68 2")
 def crop_from_box(box, template):
     """crop_from_photo that puts a box where boxes lie around the mean face; FaceBox, template (68, 2) -> Similarity.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.arrays import check_array, check_shapes
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
 
@@ -122,6 +123,7 @@ def to_uint8(image):
     image = np.asarray(image)
     if image.dtype == np.uint8:
         return image
+    check_array("to_uint8", "image", image, "number ...")
     if np.isnan(image).any():
         raise ValueError(f"to_uint8: {int(np.isnan(image).sum())} values are NaN; expected numbers in [0, 1]")
     return np.round(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
@@ -179,6 +181,7 @@ def write_gif(path, frames, *, seconds=0.08):
         file.write(data)
 
 
+@check_shapes(image="number H W C")
 def resize(image, height, width):
     """Shrink or enlarge a picture with anti-aliasing; (H, W, 3) in [0, 1] -> (height, width, 3) float32.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
 
@@ -76,7 +77,10 @@ def check_landmarks(landmarks, *, image_shape=None, counts=COUNTS, source="landm
     Raises:
         DataError: for a wrong count, numbers that are not finite, points outside, or points that all coincide.
     """
-    points = np.asarray(landmarks, dtype=np.float64)
+    points = np.asarray(landmarks)
+    if points.dtype.kind not in "fiu":
+        raise DataError(f"{source}: expected points (x, y) in pixels, got {points.dtype}")
+    points = points.astype(np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or points.shape[0] not in counts:
         expected = " or ".join(f"({count}, 2)" for count in counts)
         raise DataError(f"{source}: expected {expected} points (x, y), got {points.shape}")
@@ -192,6 +196,7 @@ def write_landmarks(path, landmarks):
 # ---------------------------------------------------------------- sets of points
 
 
+@check_shapes(landmarks="number ... 68 2")
 def five_points(landmarks, *, nose=33):
     """Eyes, nose and mouth corners of 68 landmarks; (..., 68, 2) -> (..., 5, 2).
 
@@ -202,6 +207,7 @@ def five_points(landmarks, *, nose=33):
     return np.stack([*eyes, landmarks[..., nose, :], landmarks[..., 48, :], landmarks[..., 54, :]], axis=-2)
 
 
+@check_shapes(landmarks="number ... L 2")
 def flip_landmarks(landmarks, width):
     """Landmarks of the mirrored picture: x becomes W - x and left and right change names; (..., 68, 2) or (..., 5, 2)."""
     order = {68: FLIP_68, 5: FLIP_5}[landmarks.shape[-2]]

@@ -7,6 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
+
 
 @cache
 def grid_triangles(rows, columns, closed=False):
@@ -58,6 +60,7 @@ def tube(path, radius, columns=5, closed=False):
     return (path[:, None] + np.broadcast_to(radius, len(path))[:, None, None] * ring).reshape(-1, 3)
 
 
+@check_shapes(triangles="int F 3")
 def holes(triangles):
     """The closed boundaries of a mesh, each a ring of vertices in order, longest first; (F, 3) -> list of (n,) int arrays."""
     edges = np.asarray(triangles)[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)

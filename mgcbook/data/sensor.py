@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from mgcbook.arrays import check_shapes
+
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 """RGB -> luma and two chroma differences (ITU-R BT.601, as in JFIF)."""
 
@@ -37,6 +39,7 @@ def sample_sensor(rng):
     }
 
 
+@check_shapes(picture="H W 3")
 def photograph(picture, settings, rng):
     """What a camera with these settings stores of a clean picture; (H, W, 3) float32 -> (H, W, 3) float32 in k / 255."""
     height, width, _ = picture.shape
@@ -55,11 +58,13 @@ def photograph(picture, settings, rng):
     return quantise(compress(np.clip(picture + noise * strength, 0, 1), settings["quality"]))
 
 
+@check_shapes(values="...")
 def quantise(values):
     """Round to multiples of 1/255 in [0, 1], the numbers that eight bits hold; any shape, float32."""
     return np.round(np.clip(values, 0, 1) * np.float32(255)) / np.float32(255)
 
 
+@check_shapes(picture="H W 3")
 def compress(picture, quality):
     """The losses of JPEG at a quality of 1 to 100: 8 x 8 cosine transform of luma and chroma, rounded; (H, W, 3) -> (H, W, 3)."""
     height, width, _ = picture.shape

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.landmarks import check_landmarks
 from mgcbook.face.camera import pixel_grid
 
@@ -45,6 +46,7 @@ def _mixtures():
     return matrix.reshape(32, 7).T
 
 
+@check_shapes(image="...")
 def skin_probability(image, *, prior=PRIOR):
     """Probability that each pixel shows skin, from its colour alone; (..., 3) RGB in [0, 1] -> (...) float32.
 
@@ -73,6 +75,7 @@ def _posterior(colors, prior):
     return prior * skin / (prior * skin + (1 - prior) * other)
 
 
+@check_shapes(image="... 3", landmarks="number L 2")
 def skin_weight(image, *, landmarks=None, prior=PRIOR):
     """Weight of each pixel in the render loss; (..., H, W, 3) RGB in [0, 1] -> (..., H, W) float32.
 
@@ -90,6 +93,7 @@ def skin_weight(image, *, landmarks=None, prior=PRIOR):
     return weight if landmarks is None else weight * likeness(image, landmarks)
 
 
+@check_shapes(image="H W 3", landmarks="number L 2")
 def likeness(image, landmarks):
     """How close each pixel's colour is to the skin between the eyes and the mouth of this face; (H, W, 3) -> (H, W) float32.
 

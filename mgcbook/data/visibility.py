@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.face.camera import project, transform
 from mgcbook.face.raster import rasterize
 
@@ -11,6 +12,7 @@ TOLERANCE = 1.0
 """A point this many mm behind the surface that the other view sees is still on it; parts of a face are further apart."""
 
 
+@check_shapes(points_camera="N V 3", triangles="int F 3", source_from_target="pose S")
 def covisible_truth(points_camera, triangles, target_fragments, source_from_target, camera):
     """1 where a target pixel's surface point is seen by each source; N poses of one mesh -> (N - 1, H, W) float32.
 

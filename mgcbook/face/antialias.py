@@ -18,7 +18,7 @@ from mgcbook.face.raster import plain
 from mgcbook.tape import once, primitive
 
 
-@check_shapes(image="B H W C", points_camera="B V 3", triangles="F 3")
+@check_shapes(image="B H W C", points_camera="B V 3", triangles="int F 3")
 def antialias(image, fragments, points_camera, triangles, camera):
     """Blend an image of a mesh across the outline; (B, H, W, C) and its Fragments -> (B, H, W, C).
 
@@ -37,6 +37,7 @@ def antialias(image, fragments, points_camera, triangles, camera):
     return _blend(image, crossing_place(corners, pixels, camera), pixels=pixels)
 
 
+@check_shapes(corners="N 2 3", pixels="int N 2")
 def crossing_place(corners, pixels, camera):
     """Where an edge crosses the way from one pixel centre to the next, 0 to 1; corners (N, 2, 3), pixels (N, 2) -> (N,)."""
     numbers = pixels % (camera.height * camera.width)
@@ -84,6 +85,7 @@ def _blend(image, place, *, pixels):
 _latest = []  # (triangles, neighbours) of the last meshes: a training run asks for the same one in every step
 
 
+@check_shapes(triangles="int F 3")
 def edge_neighbours(triangles):
     """The triangle across the edge opposite each corner; (F, 3) -> (F, 3), -1 at a border or where more than two meet."""
     for known, neighbours in _latest:

@@ -104,12 +104,14 @@ def transform(rotation, translation, points):
     return np.matmul(points, np.swapaxes(rotation, -1, -2)) + translation[:, None, :]
 
 
+@check_shapes(a_from_b="pose A", b_from_c="pose B")  # one pose may meet many
 def compose(a_from_b, b_from_c):
     """The pose a_from_c: first c to b, then b to a; ((B, 3, 3), (B, 3)) x 2 -> ((B, 3, 3), (B, 3))."""
     (outer, outer_shift), (inner, inner_shift) = a_from_b, b_from_c
     return np.matmul(outer, inner), _turn(outer, inner_shift) + outer_shift
 
 
+@check_shapes(a_from_b="pose B")
 def invert(a_from_b):
     """The pose b_from_a, [R^T, -R^T t]; ((B, 3, 3), (B, 3)) -> ((B, 3, 3), (B, 3))."""
     rotation, translation = a_from_b
@@ -117,6 +119,7 @@ def invert(a_from_b):
     return back, -_turn(back, translation)
 
 
+@check_shapes(source_from_model="pose A", target_from_model="pose B")
 def relative_pose(source_from_model, target_from_model):
     """The pose source_from_target = P_s P_t^-1 of Eq. 2, from two poses of one face; ((B, 3, 3), (B, 3)) x 2 -> the same."""
     # Paper: Sec. 3.2 prints P_t^-1 P_s; here: P_s P_t^-1, because only that takes points seen by the target to the source.
@@ -127,6 +130,7 @@ def _turn(rotation, vectors):
     return np.matmul(rotation, vectors[:, :, None])[:, :, 0]
 
 
+@check_shapes(rotation_offset="B 3", translation_offset="B 3", pivot="number 3")
 def camera_from_model(rotation_offset, translation_offset, main, pivot=None):
     """The pose of the face in the camera: offsets to the main pose, added to its angles and its translation.
 
@@ -146,6 +150,7 @@ def camera_from_model(rotation_offset, translation_offset, main, pivot=None):
     return rotation, moved if pivot is None else moved + pivot_shift(rotation, main, pivot)
 
 
+@check_shapes(rotation="B 3 3", pivot="number 3")
 def pivot_shift(rotation, main, pivot):
     """The translation that keeps the pivot where the main pose has it, (R_main - R) pivot; (B, 3, 3) -> (B, 3)."""
     at_rest = rotation_from_euler(np.asarray(main[0], np.float64)[None])[0] @ np.asarray(pivot, np.float64)
@@ -153,7 +158,7 @@ def pivot_shift(rotation, main, pivot):
     return np.stack([float(at_rest[i]) - turned[i] for i in range(3)], axis=-1)
 
 
-@check_shapes(vertices="V 3", landmark_vertices="68")
+@check_shapes(vertices="V 3", landmark_vertices="int 68")
 def main_pose(vertices, landmark_vertices, camera):
     """The pose that shows a face upright, its nose in the middle, chin to top on 75 % of the height; (V, 3) -> (3,), (3,).
 
@@ -179,6 +184,7 @@ def main_pose(vertices, landmark_vertices, camera):
 # ---------------------------------------------------------------- projection
 
 
+@check_shapes(points_camera="... 3")
 def project(points_camera, camera):
     """Pinhole projection (f x / z + cx, f y / z + cy) to pixels; (..., 3) -> (..., 2)."""
     x, y, z = (points_camera[..., i] for i in range(3))
@@ -186,6 +192,7 @@ def project(points_camera, camera):
     return np.stack([camera.focal * x / z + camera.center[0], camera.focal * y / z + camera.center[1]], axis=-1)
 
 
+@check_shapes(pixels="... 2", depth="...")
 def unproject(pixels, depth, camera):
     """Inverse of `project`: D(p) K^-1 p of Eq. 2; pixels (..., 2), depth (...) -> points_camera (..., 3)."""
     x = (pixels[..., 0] - camera.center[0]) / camera.focal * depth
@@ -205,6 +212,7 @@ def pixel_grid(height, width, *, like=None):
 # ---------------------------------------------------------------- two views
 
 
+@check_shapes(source_from_target="pose B")
 def essential(source_from_target):
     """E = [t]x R, with x_source^T E x_target = 0 for the two images of a point (Eq. 5); a pose -> (B, 3, 3)."""
     # Paper: E = [t]x R; MGCNet's code: R [t]x; here: the paper's, because the other is 3 to 23 px off at perfect geometry.
@@ -215,6 +223,7 @@ def essential(source_from_target):
     return np.matmul(cross, rotation)
 
 
+@check_shapes(source_from_target="pose B")
 def fundamental(source_from_target, camera):
     """F = K^-T E K^-1, with p_source^T F p_target = 0 for homogeneous pixels; a pose -> (B, 3, 3)."""
     # Paper: writes E and applies it to pixels; here: F, because E relates directions, and only K^-1 turns pixels into those.

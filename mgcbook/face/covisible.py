@@ -15,7 +15,7 @@ RAYS = 4
 """Along each side of a pixel: triangles smaller than a pixel are missed by a single ray."""
 
 
-@check_shapes(points_camera="B V 3", triangles="F 3")
+@check_shapes(points_camera="B V 3", triangles="int F 3")
 def seen_vertices(points_camera, triangles, camera, *, rays=RAYS):
     """Vertices of all triangles that a view sees; (B, V, 3) mm, (F, 3) -> (B, V) bool, without gradient.
 
@@ -34,7 +34,7 @@ def seen_vertices(points_camera, triangles, camera, *, rays=RAYS):
     return seen | np.concatenate([find(view, triangles, points.shape[1]) for view in views], axis=0)
 
 
-@check_shapes(target_seen="B V", source_seen="B V", target_points_camera="B V 3", triangles="F 3")
+@check_shapes(target_seen="bool B V", source_seen="bool B V", target_points_camera="B V 3", triangles="int F 3")
 def covisible_map(target_seen, source_seen, target_points_camera, triangles, camera, *, ring=False):
     """1 where the target sees surface that the source sees too, else 0; (B, V) bool x 2, (B, V, 3) -> (B, H, W) float32.
 

@@ -132,6 +132,7 @@ class FaceModel:
         return replace(self, **{name: to_device(getattr(self, name), device) for name in moved})
 
 
+@check_shapes(start="... V 3", coefficients="B K", basis="K V 3", deviation="K")
 def combine(start, coefficients, basis, deviation):
     """start + sum_k coefficient_k deviation_k direction_k (Eq. 1), as one matrix product; -> (B, V, 3).
 

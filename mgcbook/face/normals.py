@@ -15,6 +15,7 @@ FLOOR = 1e-20
 """Added to squared lengths: a triangle without area has the normal 0, with a finite slope."""
 
 
+@check_shapes(vertices="B V 3", triangles="int F 3")
 def vertex_normals_by_gathers(vertices, triangles):
     """`vertex_normals` in plain NumPy: every vertex reads the triangles around it."""
     fans = triangle_fans(triangles, vertices.shape[1])
@@ -24,7 +25,7 @@ def vertex_normals_by_gathers(vertices, triangles):
     return _unit(sum(normals[:, fans[:, place]] for place in range(fans.shape[1])))
 
 
-@check_shapes(vertices="B V 3", triangles="F 3")
+@check_shapes(vertices="B V 3", triangles="int F 3")
 def vertex_normals(vertices, triangles):
     """Unit outward normals at the vertices, 0 where no triangle has area; (B, V, 3) mm, (F, 3) -> (B, V, 3).
 
@@ -44,6 +45,7 @@ def _vertex_normals(vertices, *, triangles):
     return normals, lambda g: kernels.vertex_normals_gradient(vertices, triangles, g)
 
 
+@check_shapes(triangles="int F 3")
 def triangle_fans(triangles, vertex_count):
     """Triangles around each vertex in ascending order, padded with F; (F, 3) -> (V, largest valence) int32."""
     corners = np.asarray(triangles).ravel()

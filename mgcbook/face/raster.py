@@ -26,7 +26,7 @@ class Fragments(NamedTuple):
     """(B, H, W): camera z in mm, 0 for none. Never watched: see `depth_map`."""
 
 
-@check_shapes(points_camera="B V 3", triangles="F 3", active="B F")
+@check_shapes(points_camera="B V 3", triangles="int F 3", active="bool B F")
 def rasterize(points_camera, triangles, camera, *, active=None, near=1.0, cull=False):
     """The nearest triangle at every pixel centre; (B, V, 3), (F, 3) -> Fragments.
 
@@ -96,6 +96,7 @@ def _rasterize(points, triangles, camera, **settings):
     return kernels.rasterize(points, triangles, camera.focal, camera.center, camera.height, camera.width, **settings)
 
 
+@check_shapes(points_camera="B V 3", triangles="int F 3", triangle="int B H W")
 def barycentric_weights(points_camera, triangles, triangle, camera):
     """Where the ray of each pixel meets a given triangle; (B, V, 3), (F, 3), (B, H, W) -> (B, H, W, 3), zeros for triangle -1.
 
@@ -141,7 +142,7 @@ def _interpolate(attributes, barycentric, *, triangles, triangle):
     return kernels.interpolate(*arguments), vjp_attributes, lambda g: kernels.interpolate_barycentric_gradient(*arguments, g)
 
 
-@check_shapes(triangles="F 3")
+@check_shapes(attributes="... V C", triangles="int F 3")
 def interpolate(attributes, triangles, fragments):
     """Values at pixels from values at vertices, a = b_0 a_0 + b_1 a_1 + b_2 a_2; (B, V, C) or (V, C) -> (B, H, W, C).
 
@@ -173,7 +174,7 @@ def _depth(points_camera, *, triangles, fragments, camera):
     return fragments.depth, vjp_points
 
 
-@check_shapes(points_camera="B V 3", triangles="F 3")
+@check_shapes(points_camera="B V 3", triangles="int F 3")
 def depth_map(points_camera, triangles, fragments, camera):
     """Camera z at each pixel, with gradient to the vertices (Sec. 3.5); (B, V, 3) -> (B, H, W) in mm, 0 where nothing is seen."""
     return _depth(points_camera, triangles=triangles, fragments=fragments, camera=camera)

@@ -27,7 +27,7 @@ def mask_of(fragments):
     return (fragments.triangle >= 0).astype(fragments.depth.dtype)
 
 
-@check_shapes(points_camera="B V 3", triangles="F 3", colors="B V C")
+@check_shapes(points_camera="B V 3", triangles="int F 3", colors="B V C")
 def render(points_camera, triangles, colors, camera, *, antialiased=False):
     """A picture of a coloured mesh; (B, V, 3), (F, 3), (B, V, C) -> Rendering.
 
@@ -47,7 +47,7 @@ def render(points_camera, triangles, colors, camera, *, antialiased=False):
     return Rendering(image, mask, depth_map(points_camera, triangles, fragments, camera), fragments)
 
 
-@check_shapes(image="B H W C", mask="B H W", photo="B H W C")
+@check_shapes(image="B H W C", mask="mask B H W", photo="B H W C")
 def composite(image, mask, photo):
     """The rendering over the photograph, I_render + (1 - mask) I; (B, H, W, C), (B, H, W), (B, H, W, C) -> (B, H, W, C)."""
     return image + (1 - mask[..., None]) * photo

@@ -26,7 +26,7 @@ class Correspondence(NamedTuple):
     """(B, H, W) 1 where the target pixel has depth and p_s lies in the source picture, in front of its camera; bare."""
 
 
-@check_shapes(target_depth="B H W")
+@check_shapes(target_depth="B H W", source_from_target="pose B")
 def correspond(target_depth, source_from_target, camera):
     """p_s ~ K P_rel D_t(p_t) K^-1 p_t for every target pixel (Eq. 2); (B, H, W) mm and a pose -> Correspondence.
 
@@ -46,7 +46,7 @@ def correspond(target_depth, source_from_target, camera):
     return Correspondence(uv, source_depth, in_range(uv, height, width) * seen)
 
 
-@check_shapes(source_image="B H W C", target_depth="B H W")
+@check_shapes(source_image="B H W C", target_depth="B H W", source_from_target="pose B")
 def warp(source_image, target_depth, source_from_target, camera):
     """The target view synthesized from the source view (Eq. 2); (B, H, W, C), (B, H, W) -> (B, H, W, C), (B, H, W).
 

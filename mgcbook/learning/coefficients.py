@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from mgcbook.arrays import check_array, check_shapes
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -53,6 +55,7 @@ class Layout:
         """How many numbers describe one face; 257 for the paper's ranks."""
         return sum(self.lengths.values())
 
+    @check_shapes(vector="... K")
     def split(self, vector):
         """Name the parts of a coefficient vector; (..., size) -> dict of (..., length), light as (..., 3, 9).
 
@@ -62,7 +65,7 @@ class Layout:
             ValueError: if the last axis is not `size` long.
         """
         if vector.shape[-1] != self.size:
-            raise ValueError(f"coefficients: expected (..., {self.size}) for {self._spell()}, got {tuple(vector.shape)}")
+            raise ValueError(f"coefficients: vector: expected (..., {self.size}) for {self._spell()}, got {tuple(vector.shape)}")
         parts = {name: vector[..., place] for name, place in self.slices.items()}
         parts["rotation"] = parts["rotation"] * self.rotation_scale
         parts["translation"] = _times(parts["translation"], self._millimetres)
@@ -78,10 +81,10 @@ class Layout:
         if set(parts) != set(self.lengths):
             raise ValueError(f"parts: expected {', '.join(self.lengths)}, got {', '.join(parts)}")
         light = parts["light"]
+        check_array("join", "parts['light']", light, "number ... 3 9")
         parts = {**parts, "light": np.reshape(light, (*light.shape[:-2], 27))}
         for name, length in self.lengths.items():
-            if parts[name].shape[-1] != length:
-                raise ValueError(f"parts[{name!r}]: expected (..., {length}), got {tuple(parts[name].shape)}")
+            check_array("join", f"parts[{name!r}]", parts[name], f"number ... {length}")
         parts["rotation"] = parts["rotation"] / self.rotation_scale
         parts["translation"] = _times(parts["translation"], tuple(1 / scale for scale in self._millimetres))
         return np.concatenate([parts[name] for name in self.lengths], axis=-1)

@@ -96,6 +96,7 @@ class Decoder:
         """The pose camera_from_model of named coefficients; -> (rotation (B, 3, 3), translation (B, 3))."""
         return camera_from_model(parts["rotation"], parts["translation"], self.main, self.pivot)
 
+    @check_shapes(pose="pose B")
     def translation_part(self, pose):
         """The translation coefficients, in mm, that give a pose; (rotation (B, 3, 3), translation (B, 3)) -> (B, 3)."""
         rotation, translation = pose

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes
+from mgcbook.arrays import check_array, check_shapes
 from mgcbook.face.camera import fundamental
 
 TINY = 1e-12
@@ -61,7 +61,7 @@ PAPER_WEIGHTS = Weights()
 # ---------------------------------------------------------------- one view (Sec. 3.3)
 
 
-@check_shapes(rendered="B H W C", photo="B H W C", mask="B H W", skin="B H W")
+@check_shapes(rendered="B H W C", photo="B H W C", mask="mask B H W", skin="mask B H W")
 def render_loss(rendered, photo, mask, skin):
     """Skin-weighted mean of |I - I_re| over the projected face (Sec. 3.3); (B, H, W, C) x 2, (B, H, W) x 2 -> (B,).
 
@@ -101,6 +101,8 @@ def identity_loss(photo_features, rendered_features):
 def regularisation(parts, weights=PAPER_WEIGHTS):
     """w_id sum alpha^2 + w_exp sum beta^2 + w_tex sum gamma^2 (Sec. 3.3); a dict of (B, K) -> (B,)."""
     # Paper: a sum; MGCNet's code: summed over the batch too, so that it grows with the batch; here: per face.
+    for name in ("identity", "expression", "albedo"):
+        check_array("regularisation", f"parts[{name!r}]", parts[name], "B K")
     identity, expression, albedo = (np.sum(parts[name] ** 2, axis=-1) for name in ("identity", "expression", "albedo"))
     return weights.reg_identity * identity + weights.reg_expression * expression + weights.reg_albedo * albedo
 
@@ -108,7 +110,7 @@ def regularisation(parts, weights=PAPER_WEIGHTS):
 # ---------------------------------------------------------------- two views (Sec. 3.5-3.7)
 
 
-@check_shapes(synthesized="B H W C", target="B H W C", covisible="B H W")
+@check_shapes(synthesized="B H W C", target="B H W C", covisible="mask B H W")
 def pixel_loss(synthesized, target, covisible):
     """Mean |I~ - I| over covisible pixels (Eq. 3); (B, H, W, C) x 2, (B, H, W) -> (B,).
 
@@ -120,7 +122,7 @@ def pixel_loss(synthesized, target, covisible):
     return _mean_over(covisible, _length(synthesized - target))
 
 
-@check_shapes(synthesized="B H W", expected="B H W", covisible="B H W")
+@check_shapes(synthesized="B H W", expected="B H W", covisible="mask B H W")
 def depth_loss(synthesized, expected, covisible, *, reprojected=False):
     """Mean |s D~ - D| over covisible pixels, s the ratio of the depth sums (Eq. 4), in mm; (B, H, W) x 3 -> (B,).
 
@@ -141,7 +143,7 @@ def depth_loss(synthesized, expected, covisible, *, reprojected=False):
     return _mean_over(covisible, np.abs(synthesized - expected))
 
 
-@check_shapes(target_landmarks="B L 2", source_landmarks="B L 2")
+@check_shapes(target_landmarks="B L 2", source_landmarks="B L 2", source_from_target="pose B")
 def epipolar_loss(target_landmarks, source_landmarks, source_from_target, camera, *, symmetric=False):
     """Mean distance of source landmarks to the epipolar lines of the target's (Eq. 5), in pixels; (B, L, 2) x 2, a pose -> (B,).
 
@@ -177,6 +179,7 @@ def _line_distance(fundamental_matrix, from_points, to_points, camera):
 # ---------------------------------------------------------------- averages
 
 
+@check_shapes(errors="B", gate="mask B")
 def gated_mean(errors, gate):
     """Mean of the errors of the items whose gate is 1, or 0 if there is none; (B,) x 2 -> scalar."""
     # Paper: single-view items have the 2D losses only; MGCNet's code: multiplies (B, 1) by (B,), and all items leak into all;

@@ -53,6 +53,7 @@ def rigid_alignment(points, target, *, with_scale=False):
     return Alignment(rotation, target_middle - scale[:, None] * (rotation @ middle[..., None])[..., 0], scale)
 
 
+@check_shapes(vertices="B V 3", truth="B V 3")
 def vertex_error(vertices, truth, *, with_scale=False):
     """Mean distance of corresponding vertices after rigid alignment; (B, V, 3) x 2 mm -> (B,) mm."""
     aligned = rigid_alignment(vertices, truth, with_scale=with_scale).apply(np.asarray(vertices, np.float64))

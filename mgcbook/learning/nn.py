@@ -6,7 +6,7 @@ mathematics several layers at a time, for speed.
 
 import numpy as np
 
-from ..arrays import kernels_for
+from ..arrays import check_shapes, kernels_for
 from ..kernels import twins
 from ..kernels.twins.pool import windows
 from ..tape import once, primitive
@@ -17,6 +17,7 @@ EPSILON = 1e-5
 """Added to the variance, as in PyTorch."""
 
 
+@check_shapes(x="B H W C", weight="h w I O")
 @primitive(twin=lambda x, weight, *, stride=1, padding=0: twins.convolve(x, weight, stride, padding))
 def conv2d(x, weight, *, stride=1, padding=0):
     """Convolution without bias; (B, H, W, C), (kh, kw, C, O) -> (B, H', W', O) with H' = (H + 2 padding - kh) // stride + 1.
@@ -51,6 +52,7 @@ def _normalise_twin(x, weight, bias, *, epsilon=EPSILON):
     return weight * (x - mean) / np.sqrt(variance + epsilon) + bias, None
 
 
+@check_shapes(x="B H W C", weight="C", bias="C")
 @primitive(twin=_normalise_twin, extras=True)
 def normalise(x, weight, bias, *, epsilon=EPSILON):
     """Mean 0 and variance 1 per channel over the batch, times weight plus bias; (B, H, W, C), (C,), (C,) -> (B, H, W, C).
@@ -100,6 +102,7 @@ def update_running(running, batch, momentum=MOMENTUM):
     return tuple(kernels_for(new).move_towards(old, new, momentum) for old, new in zip(running, batch, strict=True))
 
 
+@check_shapes(x="B H W C", weight="C", bias="C")
 def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EPSILON):
     """Batch normalisation; (B, H, W, C), (C,), (C,), running (mean, variance) (C,) x 2 -> (y, new running).
 
@@ -114,6 +117,7 @@ def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EP
     return x * scale + (bias - mean * scale), running
 
 
+@check_shapes(x="...")
 @primitive(twin=lambda x: x)
 def to_half(x):
     """The maps of a network in bfloat16, three digits in half of the memory; (..., C) float32 -> the bits, as uint16."""
@@ -121,6 +125,7 @@ def to_half(x):
     return kernels.to_half(x), lambda g: kernels.to_single(g)
 
 
+@check_shapes(x="int ...")
 @primitive(twin=lambda x: x)
 def to_single(x):
     """Maps of bfloat16 in float32 again; (..., C) uint16 -> float32."""
@@ -128,6 +133,7 @@ def to_single(x):
     return kernels.to_single(x), lambda g: kernels.to_half(g)
 
 
+@check_shapes(x="...")
 def relu(x):
     """max(x, 0); any shape."""
     return np.maximum(x, 0)
@@ -137,6 +143,7 @@ def _max_pool_twin(x, *, size=3, stride=2, padding=1):
     return np.max(windows(x, size, stride, padding), axis=0)
 
 
+@check_shapes(x="B H W C")
 @primitive(twin=_max_pool_twin)
 def max_pool(x, *, size=3, stride=2, padding=1):
     """Largest value under a size x size window; (B, H, W, C) -> (B, H', W', C). Outside of the map there is nothing."""
@@ -145,11 +152,13 @@ def max_pool(x, *, size=3, stride=2, padding=1):
     return value, lambda g: kernels.max_pool_backward(g, taps, x, size, stride, padding)[0]
 
 
+@check_shapes(x="B H W C")
 def mean_pool(x):
     """Mean over all pixels; (B, H, W, C) -> (B, C)."""
     return np.mean(x, axis=(1, 2))
 
 
+@check_shapes(x="B I", weight="I O", bias="O")
 def linear(x, weight, bias):
     """x weight + bias; (B, I), (I, O), (O,) -> (B, O)."""
     # A 1x1 convolution of pictures of one pixel: np.matmul would wake the threads of BLAS, which then spin beside ours for 25 ms.

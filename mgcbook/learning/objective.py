@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes, is_device
+from mgcbook.arrays import check_array, check_shapes, is_device
 from mgcbook.face.camera import PAPER_CAMERA, compose, invert
 from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.raster import plain
@@ -189,3 +189,4 @@ def _check_batch(batch, items, views, camera):
         if batch[name].shape != shape:
             raise ValueError(f"batch[{name!r}]: expected {shape} for coefficients of {items} items with {views} views, "
                              f"got {tuple(batch[name].shape)}")  # fmt: skip
+        check_array("total_loss", f"batch[{name!r}]", batch[name], "number ..." if name == "flags" else "...")

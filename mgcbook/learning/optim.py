@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import kernels_for
+from ..arrays import check_array, kernels_for
 
 
 class AdamState(NamedTuple):
@@ -42,6 +42,7 @@ def adam(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, do
         if name not in params or g.shape != params[name].shape:
             expected = params[name].shape if name in params else "no such parameter"
             raise ValueError(f"grads[{name!r}]: expected {expected}, got {g.shape}")
+        check_array("adam", f"grads[{name!r}]", g, "...")
     step = state.step + 1
     # sqrt(v / c) + epsilon = (sqrt(v) + epsilon sqrt(c)) / sqrt(c): both corrections become one factor and one epsilon
     correction = math.sqrt(1 - beta2**step)

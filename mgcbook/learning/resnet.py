@@ -8,7 +8,7 @@ The stride of a bottleneck sits on its 3x3 convolution (torchvision; "v1.5"). We
 
 import numpy as np
 
-from ..arrays import is_device
+from ..arrays import check_array, is_device
 from . import fused as fast
 from . import nn
 
@@ -145,8 +145,7 @@ def prepare_inference(params, state):
 
 
 def _check_images(images):
-    if len(images.shape) != 4 or images.shape[3] != 3:
-        raise ValueError(f"images: expected (B, H, W, 3), got {tuple(images.shape)}")
+    check_array("resnet", "images", images, "B H W 3")
 
 
 def _whitened(images, dtype):

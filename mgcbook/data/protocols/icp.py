@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError
 from mgcbook.learning.metrics import rigid_alignment
 
@@ -41,6 +42,7 @@ class Motion(NamedTuple):
         return Motion(self.rotation @ other.rotation, self.apply(other.translation[None])[0], self.scale * other.scale)
 
 
+@check_shapes(points="number L 3", target="number L 3")
 def procrustes(points, target, *, with_scale=False):
     """target_from_points with the least squared distances of corresponding points; (L, 3) x 2 -> Motion.
 
@@ -60,6 +62,7 @@ def procrustes(points, target, *, with_scale=False):
     return Motion(found.rotation[0], found.translation[0], float(found.scale[0]))
 
 
+@check_shapes(points="number P 3")
 def icp(points, surface, *, start=None, with_scale=False, steps=60, tolerance=1e-6, reach=None):
     """surface_from_points that lays points on a surface; (P, 3), Surface -> Motion.
 

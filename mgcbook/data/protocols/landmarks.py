@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError
 from mgcbook.learning.metrics import nme
 
@@ -30,6 +31,7 @@ class LandmarkError(NamedTuple):
     """Of the bins."""
 
 
+@check_shapes(predicted="number A L 2", truth="number B M 2", yaw_degrees="number C")
 def landmark_error(predicted, truth, yaw_degrees):
     """NME of AFLW2000-3D; (n, 68, 2) x 2 in continuous pixels, (n,) degrees -> LandmarkError.
 
@@ -40,7 +42,8 @@ def landmark_error(predicted, truth, yaw_degrees):
     """
     predicted, truth, yaw = (np.asarray(array, np.float64) for array in (predicted, truth, yaw_degrees))
     if predicted.shape != truth.shape or truth.ndim != 3 or truth.shape[2] != 2 or yaw.shape != truth.shape[:1] or not len(yaw):
-        raise DataError(f"landmark_error: expected (n, 68, 2) twice and (n,), got {predicted.shape}, {truth.shape}, {yaw.shape}")
+        raise DataError("landmark_error: expected predicted and truth (n, 68, 2) and yaw_degrees (n,), "
+                        f"got {predicted.shape}, {truth.shape}, {yaw.shape}")
     for name, array in (("predicted", predicted), ("truth", truth), ("yaw", yaw)):
         if not np.isfinite(array).all():
             raise DataError(f"landmark_error: {name}: item {int(np.argmin(np.isfinite(array).reshape(len(yaw), -1).all(1)))} "
@@ -53,6 +56,7 @@ def landmark_error(predicted, truth, yaw_degrees):
     return LandmarkError(each, bins, counts, float(known.mean()), float(known.std()))
 
 
+@check_shapes(yaw_degrees="number n")
 def bin_of(yaw_degrees):
     """Number of the bin of each yaw; (n,) degrees -> (n,) 0, 1 or 2."""
     size = np.abs(np.asarray(yaw_degrees, np.float64))

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.protocols.icp import Motion, procrustes
 from mgcbook.errors import DataError
 
@@ -18,6 +19,7 @@ class RegisteredError(NamedTuple):
     truth_from_shape: Motion
 
 
+@check_shapes(shape="number V 3", truth="number V 3", vertices="int n")
 def registered_error(shape, truth, *, vertices=None, with_scale=True):
     """Root mean square distance of corresponding vertices after one similarity transform; (V, 3) x 2 -> RegisteredError.
 

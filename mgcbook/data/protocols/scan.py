@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.protocols.icp import Motion, icp, procrustes
 from mgcbook.data.protocols.surface import Surface
 from mgcbook.errors import DataError, UsageError
@@ -67,11 +68,13 @@ class ScanError(NamedTuple):
     """How the shape lies on the scan."""
 
 
+@check_shapes(points="number P 3", center="number 3")
 def crop(points, center, radius):
     """Which points lie within a ball; (P, 3), (3,) -> (n,) numbers."""
     return np.flatnonzero(((points - center) ** 2).sum(axis=1) <= radius**2)
 
 
+@check_shapes(shape="number V 3", triangles="int F 3", shape_points="number L 3", scan_points="number M 3", nose="number 3")
 def scan_error(shape, triangles, shape_points, scan, scan_points, protocol=MICC, *, nose=None):
     """Compare a shape with a scan; -> ScanError.
 
@@ -88,7 +91,8 @@ def scan_error(shape, triangles, shape_points, scan, scan_points, protocol=MICC,
     shape, scan_points = np.asarray(shape, np.float64), np.asarray(scan_points, np.float64)
     shape_points = np.asarray(shape_points, np.float64)
     if shape_points.shape != scan_points.shape:
-        raise DataError(f"scan_error: expected the same landmarks twice, got {shape_points.shape} and {scan_points.shape}")
+        found = f"{shape_points.shape} and {scan_points.shape}"
+        raise DataError(f"scan_error: expected the same landmarks in shape_points and scan_points, got {found}")
     nose = _nose(scan_points) if nose is None else np.asarray(nose, np.float64)
     chosen = list(FIVE) if len(scan_points) == 68 else slice(None)
     check_unit(scan_points[chosen], scan)
@@ -139,6 +143,7 @@ def _nose(points):
     return points[NOSE_TIP if len(points) == 68 else FIVE.index(NOSE_TIP)]
 
 
+@check_shapes(points="number L 3")
 def check_unit(points, scan):
     """Landmarks lie on the scan, and eyes are as far apart as eyes are in mm.
 
@@ -173,6 +178,7 @@ class NowError(NamedTuple):
     deviation: float
 
 
+@check_shapes(shape="number V 3", triangles="int F 3", shape_points="number L 3", scan_points="number M 3")
 def now_error(shape, triangles, shape_points, scan, scan_points, *, metrical=False):
     """The NoW challenge: distances of a scan to a shape of any scale; arguments as `scan_error`, seven landmarks -> NowError.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.errors import DataError
 
 NEAREST = 6
@@ -36,6 +37,7 @@ class Surface:
         DataError: if no triangle remains.
     """
 
+    @check_shapes(vertices="number V 3", triangles="index F 3")
     def __init__(self, vertices, triangles):
         from scipy.spatial import cKDTree
 
@@ -59,6 +61,7 @@ class Surface:
             numbers = np.flatnonzero(octave == size)
             self._groups.append((cKDTree(middles[numbers]), numbers, radius[numbers].max()))
 
+    @check_shapes(points="number P 3")
     def closest(self, points, *, exact=True):
         """The nearest points of the surface; (P, 3) -> Closest.
 

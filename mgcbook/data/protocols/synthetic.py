@@ -6,6 +6,7 @@ Finer and other vertices than the model's, noise, holes, a place of its own in s
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.sources.scans import Scan
 
 NOISE_MM = 0.1
@@ -15,6 +16,7 @@ HOLES = 0.02
 """Part of the triangles that is missing."""
 
 
+@check_shapes(vertices="number V 3", triangles="int F 3", landmarks="int L")
 def synthetic_scan(rng, vertices, triangles, landmarks, *, noise=NOISE_MM, marked=MARKED_MM, holes=HOLES):
     """A scan of a shape and points marked on it; (V, 3) mm, (F, 3), (L,) vertex numbers -> Scan, (L, 3) mm."""
     fine, finer = subdivided(np.asarray(vertices, np.float64), np.asarray(triangles, np.int64))
@@ -26,6 +28,7 @@ def synthetic_scan(rng, vertices, triangles, landmarks, *, noise=NOISE_MM, marke
     return Scan(fine @ turn.T + shift, kept), points @ turn.T + shift
 
 
+@check_shapes(vertices="number V 3", triangles="int F 3")
 def subdivided(vertices, triangles):
     """Every triangle cut into four at the middles of its edges; (V, 3), (F, 3) -> (V + E, 3), (4 F, 3)."""
     edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)

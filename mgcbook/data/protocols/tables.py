@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, transform
 from mgcbook.face.render import render
 
@@ -73,6 +74,7 @@ def draw_cumulative(errors, unit, largest=None):
     return figure
 
 
+@check_shapes(errors="number ...")
 def heat(errors, largest):
     """Errors as colours, from dark blue at 0 over green to yellow at `largest` and beyond; (n,) -> (n, 3) in [0, 1]."""
     viridis = [[0.27, 0.0, 0.33], [0.23, 0.32, 0.55], [0.13, 0.57, 0.55], [0.37, 0.79, 0.38], [0.99, 0.91, 0.14]]

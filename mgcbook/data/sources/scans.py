@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.formats.safe_file import read_bytes
 from mgcbook.data.sources.sample import numbers, read_text
 from mgcbook.errors import DataError
@@ -149,6 +150,7 @@ def _read_abs(path):
     return grid_mesh(points, valid)
 
 
+@check_shapes(points="number R C 3", valid="bool R C")
 def grid_mesh(points, valid, largest_edge=10.0):
     """Triangles between neighbouring pixels of a range picture; (H, W, 3), (H, W) -> (vertices, triangles).
 
