@@ -6,9 +6,17 @@ PYTHON ?=
 MINUTES ?= 30
 FUZZ_MINUTES ?= 10
 ARGS ?=
+PEER ?=
+PROOFS := tests/kernels/test_gpu_kernels.py tests/kernels/test_fused_cuda.py tests/kernels/test_cudnn_plans.py \
+  tests/kernels/test_gpu_network.py tests/test_strict_device.py tests/test_gpu_names.py tests/programs/test_step_graph.py
 AXE := build/axe-core/axe.min.js
 
 comma := ,
+# The extra `bench` is PyTorch, for the processor alone where uv can choose.
+ifeq ($(PEER),torch)
+override EXTRAS := $(EXTRAS),bench
+CPU_ONLY := --torch-backend cpu
+endif
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp-$(subst $(comma),-,$(EXTRAS))
 RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -19,7 +27,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check soak fuzz lint clean
+.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check gpu-proof gpu-proof-run soak fuzz lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,7 +45,7 @@ ifeq ($(UV),)
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
 else
 	@$(PY) $(RECENT) 2>/dev/null || { echo "making $(VENV) with uv"; $(UV) venv -q --allow-existing --python '$(or $(PYTHON),>=3.11)' $(VENV); }
-	@$(UV) pip install -q -p $(PY) -e '.[$(EXTRAS)]'
+	@$(UV) pip install -q -p $(PY) $(CPU_ONLY) -e '.[$(EXTRAS)]'
 endif
 	@touch $@
 
@@ -48,7 +56,7 @@ test: $(STAMP) ## Run the tests (ARGS='-m "not slow"' leaves the long ones out)
 	@$(PY) -m pytest -q $(ARGS)
 lab: $(STAMP) ## Open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks $(ARGS)
-bench: $(STAMP) ## Measure network, rasterizer, tape and whole steps
+bench: $(STAMP) ## Measure everything that has a goal; with PyTorch beside it: make bench PEER=torch
 	@$(PY) -m mgcbook bench $(ARGS)
 notebooks: $(STAMP) ## Build and execute the notebooks whose source in notebooks/src changed
 	@$(PY) -m mgcbook.book.build $(ARGS)
@@ -64,6 +72,11 @@ book-pages: $(STAMP) $(AXE)
 $(AXE):
 	@npm --version >/dev/null 2>&1 || { echo "npm is needed once, to fetch axe-core, which checks accessibility"; exit 1; }
 	@mkdir -p $(@D) && cd $(@D) && tar xzf "$$(npm pack axe-core@4 2>/dev/null | tail -1)" --strip-components=1 package/axe.min.js package/LICENSE
+gpu-proof: ## Prove what can be proven of the GPU code without a GPU: compile, plan, simulate (2 GB in .venv-gpu; minutes)
+	@$(MAKE) --no-print-directory VENV=.venv-gpu EXTRAS=test,cuda13 gpu-proof-run
+gpu-proof-run: $(STAMP)
+	@$(PY) -m pytest -q -rs -m "not gpu" $(PROOFS) $(ARGS)
+	@NUMBA_ENABLE_CUDASIM=1 $(PY) -m pytest -q tests/programs/test_step_graph.py -k "one_step" $(ARGS)
 gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tests (first: make setup EXTRAS=test,notebooks,cuda13)
 	@$(PY) -m mgcbook doctor --gpu
 	@$(PY) -m pytest -q -m gpu $(ARGS)

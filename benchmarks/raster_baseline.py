@@ -45,7 +45,7 @@ class Baseline:
 
 
 def clip_coordinates(points, camera):
-    """Clip coordinates for which the baseline finds what `rasterize` finds for points in the camera's axes; (B, V, 3) -> (B, V, 4).
+    """Clip coordinates of points in the camera's axes: the baseline then finds what `rasterize` finds; (B, V, 3) -> (B, V, 4).
 
     z / w runs from -1 at half the least depth to 1 at twice the largest.
     """

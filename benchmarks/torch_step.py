@@ -53,7 +53,8 @@ class TorchStep:
         columns, rows = torch.arange(camera.width) + 0.5, torch.arange(camera.height) + 0.5
         self.grid = torch.stack([columns.expand(camera.height, -1), rows[:, None].expand(-1, camera.width)], -1)
         self.rays = (self.grid - torch.tensor(camera.center)) / camera.focal
-        self.running = {name: [torch.zeros_like(p), torch.ones_like(p)] for name, p in self.params.items() if name.endswith("bias")}
+        norms = [name for name in self.params if name.endswith("bias")]
+        self.running = {name: [torch.zeros_like(self.params[name]), torch.ones_like(self.params[name])] for name in norms}
 
     def step(self):
         """One step of training."""
