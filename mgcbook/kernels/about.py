@@ -36,13 +36,12 @@ def describe_gpu():
             False,
             f"{name}, driver {version}, but CuPy cannot use it ({error}); pip install 'mgcbook[{extra}]' fits this driver",
         )
-    parts = [part for part in ("numba-cuda", "nvidia-cudnn-frontend") if not _is_installed(part)]
-    if parts:
-        return (
-            False,
-            f"{name}, driver {version}, CuPy {cupy.__version__}, without {', '.join(parts)}: pip install 'mgcbook[{extra}]'",
-        )
-    return count > 0, f"{count} x {name}, driver {version}, CuPy {cupy.__version__}"
+    found = f"{count} x {name}, driver {version}, CuPy {cupy.__version__}"
+    if not _is_installed("numba-cuda"):
+        return False, f"{found}, without numba-cuda: pip install 'mgcbook[{extra}]'"
+    if not _is_installed("nvidia-cudnn-frontend"):
+        found += f", without cuDNN, so that convolutions take longer: pip install 'mgcbook[{extra}]'"
+    return count > 0, found
 
 
 def _driver():

@@ -1,10 +1,11 @@
 """From 257 numbers to a picture: face model, light, camera and rasterizer in a row (Fig. 1 of the paper, its right half)."""
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes, to_host
+from mgcbook.arrays import check_shapes, to_device, to_host
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, pivot_shift, project, transform
 from mgcbook.face.light import shade
 from mgcbook.face.raster import Fragments, plain
@@ -91,6 +92,12 @@ class Decoder:
         landmarks = project(self.model.landmarks(points_camera), self.camera)
         return View(vertices, normals, albedo, colors, pose, points_camera, landmarks, drawn.image, drawn.mask, drawn.depth,
                     drawn.fragments, parts)  # fmt: skip
+
+    def to(self, device):
+        """The same decoder for coefficients on "cpu" or "cuda"."""
+        moved = copy.copy(self)
+        moved.model, moved.triangles = self.model.to(device), to_device(self.triangles, device)
+        return moved
 
     def pose(self, parts):
         """The pose camera_from_model of named coefficients; -> (rotation (B, 3, 3), translation (B, 3))."""

@@ -7,9 +7,11 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from mgcbook.arrays import check_device
 from mgcbook.data.images import write_image
 from mgcbook.errors import NumericalError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -36,6 +38,8 @@ class DemoOptions:
     """Training steps; 0: as many as the demo needs."""
     seed: int = 0
     """Of first weights and faces; the same seed gives the same numbers."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it is computed; "cuda" is an NVIDIA GPU."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +64,18 @@ QUICK = _Size(steps=12, faces=4, fit=FitConfig(landmark_steps=100, steps=30), fa
 
 def run(options: DemoOptions):
     """Run the demo from beginning to end, or from where it was interrupted; returns the exit code."""
+    check_device(options.device)
     size = QUICK if options.quick else FULL
     steps = options.steps or size.steps
-    config = replace(preset("classroom"), steps=steps, seed=options.seed, snapshot_every=max(steps // 6, 1))
+    config = replace(preset("classroom"), steps=steps, seed=options.seed, snapshot_every=max(steps // 6, 1),
+                     device=options.device, graph=options.device == "cuda")  # fmt: skip
     announce()
     start = time.perf_counter()
     code = _train(config, options.out / "training")
     if code:
         return code
-    network, result = _measure(options.out / "training", size.faces)
-    photo = _photograph(options.out / "photograph", network, size)
+    network, result = _measure(options.out / "training", size.faces, options.device)
+    photo = _photograph(options.out / "photograph", network, size, options.device)
     written = _write_page(options.out, config, network, result, photo)
     print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} minutes. Open this page:")
     print_table([(written, "every picture of the demo")])
@@ -83,23 +89,23 @@ def _train(config, folder):
     return train.run(train.TrainOptions(run=folder, preset="classroom", config=config))
 
 
-def _measure(folder, count):
+def _measure(folder, count, device):
     from mgcbook.programs.trained import open_trained
 
     print("\n2. Measuring on faces that the network has never seen")
-    network = open_trained(folder)
+    network = open_trained(folder, device)
     result = evaluate(network, decoder=network.decoder, count=count)
     result.save(folder / "evaluation-synthetic.json")
     print(result.table())
     return network, result
 
 
-def _photograph(folder, network, size):
+def _photograph(folder, network, size, device):
     print("\n3. A photograph: the network looks at it, then a fit falls down the same losses")
     photo, landmarks, name = open_photo("sample")
     decoder = Decoder(open_model(size.face), PAPER_CAMERA)
     seen = reconstruct(photo, decoder, landmarks=landmarks, network=network, refine=False, name=name)
-    found = reconstruct(photo, decoder, landmarks=landmarks, config=size.fit, name=name)
+    found = reconstruct(photo, decoder, landmarks=landmarks, config=size.fit, name=name, device=device)
     error = found.landmark_error_percent()
     if not np.isfinite(error):
         raise NumericalError("demo: the fitted face has no finite landmarks")

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from tyro.conf import Positional
 
+from mgcbook.arrays import check_device
 from mgcbook.errors import DataError, UsageError
 from mgcbook.files import atomic_write
 from mgcbook.learning.metrics import depth_error, nme, rotation_error_degrees, shape_spread, vertex_error
@@ -202,33 +203,35 @@ class EvaluateOptions:
     """Folder of landmark files that photographs of a data set are aligned by, instead of its own."""
     out: Path | None = None
     """JSON file for every number; by default evaluation-<protocol>.json beside the weights."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the network is computed; "cuda" is an NVIDIA GPU."""
 
 
 def run(options: EvaluateOptions):
     """Evaluate, print the table, write the numbers."""
+    check_device(options.device)
     if options.protocol in TABLE_PROTOCOLS:
         _run_table(options)
         return
     from tqdm.auto import tqdm
 
     from mgcbook.programs.config import from_dict
-    from mgcbook.programs.learner import Learner
+    from mgcbook.programs.trained import Trained
 
     state, config, folder = _trained(options.weights)
-    learner = Learner(from_dict(config))
+    network = Trained(state, from_dict(config), options.device)
     faces = None
     if options.data is not None:
         from mgcbook.data.dataset import FaceDataset
 
         faces = FaceDataset(options.data)
-    predict = lambda images: learner.coefficients(state.params, state.batch_norm, images[:, None], train=False)[0][:, 0]
     with tqdm(unit="face") as bar:
 
         def progress(done, total):
             bar.total = total
             bar.update(done - bar.n)
 
-        result = evaluate(predict, options.protocol, decoder=learner.decoder, faces=faces, count=options.count, progress=progress)
+        result = evaluate(network, options.protocol, decoder=network.decoder, faces=faces, count=options.count, progress=progress)
     path = options.out or folder / f"evaluation-{options.protocol}.json"
     result.save(path)
     print(result.table())
@@ -248,8 +251,9 @@ def _run_table(options):
             bar.total = total
             bar.update(done - bar.n)
 
-        report = measure(options.protocol, open_trained(options.weights), data=options.data, landmarks=options.landmarks,
-                         count=options.count, progress=progress)  # fmt: skip
+        network = open_trained(options.weights, options.device)
+        report = measure(options.protocol, network, data=options.data, landmarks=options.landmarks, count=options.count,
+                         progress=progress)  # fmt: skip
     folder = options.weights if options.weights.is_dir() else options.weights.parent
     path = options.out or folder / f"evaluation-{options.protocol}.json"
     report.save(path)

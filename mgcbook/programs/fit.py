@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mgcbook.arrays import check_shapes
+from mgcbook.arrays import check_shapes, to_device, to_host
 from mgcbook.errors import DataError, NumericalError, UsageError
 from mgcbook.face.camera import euler_from_rotation, project, transform
 from mgcbook.learning.coefficients import Layout
@@ -125,7 +125,7 @@ def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
     return _to_coefficients(best, decoder, scaled, len(landmarks))
 
 
-def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None):
+def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None, device="cpu"):
     """Fit photographs and report after every step; yields Progress.
 
     Args:
@@ -134,6 +134,7 @@ def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, star
         decoder: a Decoder.
         skin: (N, H, W) confidence that a pixel is skin; None: 1 everywhere.
         start: (N, K) coefficients to begin with, for example a network's; None: `fit_landmarks`.
+        device: where the pictures are drawn and compared, "cpu" or "cuda".
     Raises:
         DataError: if photographs and landmarks do not fit, or are not finite.
         NumericalError: if a loss stops being finite.
@@ -148,21 +149,22 @@ def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, star
     batch = {name: np.reshape(array, (*order, *array.shape[1:])) for name, array in
              dict(images=images, landmarks=landmarks, skin=skin).items()}  # fmt: skip
     batch["flags"] = np.full(order[0], EPIPOLAR if together else SINGLE_VIEW)
-    scaled = _scaled(decoder)
+    scaled, batch = _scaled(decoder).to(device), to_device(batch, device)
+    params = to_device(_to_params(start, decoder, scaled, config), device)
 
     def loss(params):
         coefficients = np.reshape(_assemble(params, scaled.layout, count), (*order, scaled.layout.size))
         return total_loss(coefficients, batch, scaled, config.weights)
 
-    for now in _descend(loss, _to_params(start, decoder, scaled, config), config.steps, config.rate):
+    for now in _descend(loss, params, config.steps, config.rate):
         losses = {name: float(term) for name, term in now.terms.items()}
-        yield Progress(now.step, config.steps, losses, _to_coefficients(now.params, decoder, scaled, count))
+        yield Progress(now.step, config.steps, losses, _to_coefficients(to_host(now.params), decoder, scaled, count))
 
 
-def fit(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None):
+def fit(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None, device="cpu"):
     """Fit photographs to the end; arguments of `fit_steps` -> the last Progress."""
     last = None
-    for last in fit_steps(images, landmarks, decoder, config, skin=skin, start=start):  # noqa: B007
+    for last in fit_steps(images, landmarks, decoder, config, skin=skin, start=start, device=device):  # noqa: B007
         pass
     return last
 

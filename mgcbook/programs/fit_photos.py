@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tyro.conf import Positional
 
+from mgcbook.arrays import check_device
 from mgcbook.data.align import align, alignment_template
 from mgcbook.data.landmarks import FIRST_PIXEL
 from mgcbook.data.skin import skin_weight
@@ -33,12 +35,15 @@ class FitOptions:
     """Face model: "light" or "full" for the built-in one, or a model file."""
     size: int = 224
     """Width and height in pixels of the aligned photographs."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the fit is computed; "cuda" is an NVIDIA GPU."""
     fit: FitConfig = field(default_factory=FitConfig)
     """How they are fitted."""
 
 
 def run(options: FitOptions):
     """Fit the photographs and write the results."""
+    check_device(options.device)
     announce()
     if not options.photos:
         raise UsageError("photos: expected at least one, got none; `mgcbook fit sample` takes the one that comes along")
@@ -47,14 +52,14 @@ def run(options: FitOptions):
     files = options.landmarks or [find_landmark_file(photo) for photo in options.photos]
     opened = [open_photo(photo, file) for photo, file in zip(options.photos, files, strict=True)]
     decoder = Decoder(open_model(options.face), PAPER_CAMERA.resized(options.size, options.size))
-    results = fit_photos(opened, decoder, options.fit)
+    results = fit_photos(opened, decoder, options.fit, device=options.device)
     folder = options.out or Path("runs") / results[0].name
     for place, result in enumerate(results, 1):
         print(f"{result.name}: mean landmark error {result.landmark_error_percent():.2f} % of the face's box")
         print_table(write_results(folder / f"{place}-{result.name}" if len(results) > 1 else folder, result))
 
 
-def fit_photos(opened, decoder, config=FitConfig(), show=True):
+def fit_photos(opened, decoder, config=FitConfig(), show=True, device="cpu"):
     """Fit photographs together; a list of Reconstruction.
 
     Args:
@@ -62,6 +67,7 @@ def fit_photos(opened, decoder, config=FitConfig(), show=True):
         decoder: a Decoder; its camera sets the size of the aligned photographs.
         config: how; `same_person` shares identity and albedo among them.
         show: draw a progress bar in a terminal.
+        device: where the fit is computed, "cpu" or "cuda".
     Raises:
         DataError: if a photograph has other than 68 landmarks.
     """
@@ -75,7 +81,7 @@ def fit_photos(opened, decoder, config=FitConfig(), show=True):
         aligned.append(align(photo, landmarks, template, decoder.camera))
     images, points = np.stack([one.image for one in aligned]), np.stack([one.landmarks for one in aligned])
     skin = np.stack([skin_weight(one.image, landmarks=one.landmarks) * one.inside for one in aligned])
-    steps = fit_steps(images, points, decoder, config, skin=skin)
+    steps = fit_steps(images, points, decoder, config, skin=skin, device=device)
     for now in tqdm(steps, total=config.steps, unit="step", disable=None if show else True):  # noqa: B007 (the last one counts)
         pass
     return [

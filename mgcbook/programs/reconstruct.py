@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 from tyro.conf import Positional
 
+from mgcbook.arrays import check_device
 from mgcbook.data import builtin
 from mgcbook.data.align import Aligned, Similarity, align, alignment_template, warp_image
 from mgcbook.data.detect import crop_from_box, find_face
-from mgcbook.data.images import read_image
+from mgcbook.data.images import read_image, write_image
 from mgcbook.data.landmarks import read_landmarks
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
@@ -24,14 +25,16 @@ from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.face.morphable import FaceModel
 from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
-from mgcbook.programs.fit import FitConfig, fit
+from mgcbook.programs import pictures
+from mgcbook.programs.fit import FitConfig, fit_steps
 from mgcbook.programs.results import Reconstruction, print_table, write_results
 
 LOOKS = 2
 """How often the network aligns the photograph by its own landmarks."""
 
 
-def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, config=FitConfig(), name="photograph"):
+def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, config=FitConfig(), name="photograph",
+                device="cpu", preview=None):  # fmt: skip
     """One photograph -> Reconstruction.
 
     Args:
@@ -42,6 +45,8 @@ def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, co
         refine: fall down the losses from where the network is; needs 68 landmarks, given or the network's.
         config: how.
         name: of the photograph, in messages and results.
+        device: where the fit is computed, "cpu" or "cuda"; the network brings its own.
+        preview: called once with the Reconstruction as it is before the picture was fitted.
     Raises:
         DataError: if no face is found, or if there are too few landmarks and no network to find more.
     """
@@ -57,12 +62,19 @@ def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, co
         given = landmarks if len(landmarks) == 68 else None
     aligned = align(photo, landmarks, template, decoder.camera)
     start = None if network is None else look(network, photo, aligned, decoder)
+    found = lambda row: Reconstruction(
+        row, decoder, aligned, photo, name, None if given is None else aligned.crop_from_photo.apply(given)
+    )
     if start is None or refine:
         points = aligned.landmarks if len(aligned.landmarks) == 68 else np.asarray(decoder(start[None]).landmarks[0])
         skin = skin_weight(aligned.image, landmarks=points) * aligned.inside
-        start = None if start is None else start[None]
-        start = fit(aligned.image[None], points[None], decoder, config, skin=skin[None], start=start).coefficients[0]
-    return Reconstruction(start, decoder, aligned, photo, name, None if given is None else aligned.crop_from_photo.apply(given))
+        rows = None if start is None else start[None]
+        steps = fit_steps(aligned.image[None], points[None], decoder, config, skin=skin[None], start=rows, device=device)
+        for now in steps:
+            start = now.coefficients[0]
+            if preview is not None and now.step == 1:
+                preview(found(start))
+    return found(start)
 
 
 def look(network, photo, aligned, decoder):
@@ -118,24 +130,27 @@ class ReconstructOptions:
     """Face model: "light" or "full" for the built-in one, or a model file."""
     refine: Literal["yes", "no"] = "yes"
     """Fit the photograph after the network has looked at it."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where network and fit are computed; "cuda" is an NVIDIA GPU."""
     fit: FitConfig = field(default_factory=FitConfig)
     """How it is fitted."""
 
 
 def run(options: ReconstructOptions):
     """Reconstruct one photograph and write the results."""
+    check_device(options.device)
     announce()
     photo, landmarks, name = open_photo(options.photo, options.landmarks)
     network = None
     if options.weights is not None:
         from mgcbook.programs.trained import open_trained
 
-        network = open_trained(options.weights)
-    decoder = Decoder(open_model(options.face), PAPER_CAMERA)
+        network = open_trained(options.weights, options.device)
+    decoder, folder = Decoder(open_model(options.face), PAPER_CAMERA), options.out or Path("runs") / name
     result = reconstruct(
-        photo, decoder, landmarks=landmarks, network=network, refine=options.refine == "yes", config=options.fit, name=name
-    )
-    folder = options.out or Path("runs") / name
+        photo, decoder, landmarks=landmarks, network=network, refine=options.refine == "yes", config=options.fit, name=name,
+        device=options.device, preview=lambda result: _first_picture(folder, result),
+    )  # fmt: skip
     print(f"{name}: reconstructed" + _spell_error(result))
     print_table(write_results(folder, result))
 
@@ -152,6 +167,14 @@ def open_photo(path, landmarks_path=None):
     photo = read_image(path)
     landmarks = None if landmarks_path is None else read_landmarks(landmarks_path, image_shape=photo.shape)
     return photo, landmarks, Path(path).stem
+
+
+def _first_picture(folder, result):
+    """Something to look at while the fit goes on; `write_results` writes over it."""
+    path = folder / "overlay.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_image(path, pictures.overlay(result.subject(), result.aligned.image))
+    print(f"first picture: {path}; fitting it ...", flush=True)
 
 
 def _spell_error(result):

@@ -17,6 +17,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from tyro.conf import arg
 
+from mgcbook.arrays import check_device
 from mgcbook.errors import NumericalError, UsageError
 from mgcbook.kernels.compiling import announce
 from mgcbook.learning import optim
@@ -238,6 +239,7 @@ def parse(args):
 
 def run(options):
     """Train with a progress bar until the last step, Ctrl-C or a signal; returns the exit code."""
+    check_device(options.config.device)
     config, folder = options.config, options.run
     images = f"{config.batch} triples of {config.image_size} x {config.image_size} pixels"
     print(f"{folder}: ResNet-{config.depth}, {images} a step, {config.steps} steps")
