@@ -59,7 +59,7 @@ def main(args=None):
             code = exit_code(error)
             if code is None:
                 raise
-            return _fail(args, str(error) or type(error).__name__, code, debug)
+            return _fail(args, _message(error), code, debug)
 
 
 def exit_code(error):
@@ -69,6 +69,13 @@ def exit_code(error):
     if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
         return 3
     return 4 if isinstance(error, OSError | MemoryError) else None
+
+
+def _message(error):
+    """What an expected failure says; Python's own errors about files put the file first, as ours do."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _run(args):

@@ -76,10 +76,8 @@ class TrainConfig:
     """Also write TensorBoard's event files (needs the extra `tensorboard`)."""
 
     def __post_init__(self):
-        for name in ("batch", "image_size", "width", "report_every", "checkpoint_every", "keep"):
-            _at_least(self, name, 1)
-        for name in ("steps", "snapshot_every", "clip_norm", "triples", "seed"):
-            _at_least(self, name, 0)
+        at_least(self, 1, "batch", "image_size", "width", "report_every", "checkpoint_every", "keep")
+        at_least(self, 0, "steps", "snapshot_every", "clip_norm", "triples", "seed")
         object.__setattr__(self, "translation_scale", tuple(self.translation_scale))  # JSON knows lists only
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
@@ -89,10 +87,16 @@ class TrainConfig:
             raise UsageError("graph: the outline of an antialiased face is found on the host; leave graph or antialiased out")
 
 
-def _at_least(config, name, smallest):
-    value = getattr(config, name)
-    if not value >= smallest:
-        raise UsageError(f"{name}: expected at least {smallest}, got {value}")
+def at_least(options, smallest, *names):
+    """Check settings of a program; None passes.
+
+    Raises:
+        UsageError: naming the first one that is smaller (or not a number).
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not value >= smallest:
+            raise UsageError(f"{name}: expected at least {smallest}, got {value}")
 
 
 PRESETS = {

@@ -17,6 +17,7 @@ from mgcbook.arrays import check_device
 from mgcbook.errors import DataError, UsageError
 from mgcbook.files import atomic_write
 from mgcbook.learning.metrics import depth_error, nme, rotation_error_degrees, shape_spread, vertex_error
+from mgcbook.programs.config import at_least
 
 PROTOCOLS = ("synthetic",)
 TABLE_PROTOCOLS = ("aflw2000", "aflw2000-reannotated", "micc", "frgc", "bu3dfe", "now",
@@ -205,6 +206,9 @@ class EvaluateOptions:
     """JSON file for every number; by default evaluation-<protocol>.json beside the weights."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the network is computed; "cuda" is an NVIDIA GPU."""
+
+    def __post_init__(self):
+        at_least(self, 1, "count")
 
 
 def run(options: EvaluateOptions):

@@ -15,6 +15,7 @@ from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
+from mgcbook.programs.config import at_least
 from mgcbook.programs.fit import FitConfig, fit_steps
 from mgcbook.programs.reconstruct import open_model, open_photo
 from mgcbook.programs.results import Reconstruction, print_table, write_results
@@ -39,6 +40,9 @@ class FitOptions:
     """Where the fit is computed; "cuda" is an NVIDIA GPU."""
     fit: FitConfig = field(default_factory=FitConfig)
     """How they are fitted."""
+
+    def __post_init__(self):
+        at_least(self, 16, "size")
 
 
 def run(options: FitOptions):

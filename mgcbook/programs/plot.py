@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
+from mgcbook.programs.config import at_least
 from mgcbook.programs.metrics import read_metrics
 
 
@@ -21,6 +22,9 @@ class PlotOptions:
     """Picture to write; by default losses.png in that folder."""
     smooth: float = 0.02
     """Width of the running mean as a part of all reports; 0: none."""
+
+    def __post_init__(self):
+        at_least(self, 0, "smooth")
 
 
 def run(options: PlotOptions):

@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from mgcbook.data.sources import KINDS, open_source
 from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.programs.config import at_least
 
 _KINDS = tuple(KINDS)
 
@@ -45,6 +46,11 @@ class PrepareOptions:
     settings: tuple[str, ...] = ()
     """More about the data set as NAME=VALUE: together=moment (folder), part=test (celeba), yaw_sign=-1 (multipie), step=5
     (video)."""
+
+    def __post_init__(self):
+        at_least(self, 16, "size")
+        at_least(self, 1, "views", "limit", "workers", "shard_size")
+        at_least(self, 0, "seed")
 
 
 def run(options: PrepareOptions):

@@ -30,7 +30,7 @@ def install(monkeypatch, action):
         return action(options)
 
     monkeypatch.setitem(cli.PROGRAMS, "toy", "for tests")
-    monkeypatch.setitem(cli.MODULES, "toy", "toy")
+    monkeypatch.setitem(cli.MODULES, "toy", "mgcbook.programs.toy")
     monkeypatch.setitem(sys.modules, "mgcbook.programs.toy", SimpleNamespace(run=run))
 
 
@@ -51,9 +51,9 @@ def fails_with(error):
         (
             FileNotFoundError(2, "No such file or directory", "x.png"),
             3,
-            "mgcbook toy: [Errno 2] No such file or directory: 'x.png'",
+            "mgcbook toy: x.png: No such file or directory",
         ),
-        (PermissionError(13, "Permission denied", "x.png"), 4, "mgcbook toy: [Errno 13] Permission denied: 'x.png'"),
+        (PermissionError(13, "Permission denied", "x.png"), 4, "mgcbook toy: x.png: Permission denied"),
         (MemoryError(), 4, "mgcbook toy: MemoryError"),
         (DataError("two\nlines"), 3, "mgcbook toy: two lines"),
         (KeyboardInterrupt(), 130, "mgcbook toy: stopped"),
