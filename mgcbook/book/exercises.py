@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 CHAPTERS = {1: "arrays", 2: "tape", 3: "morphable", 4: "camera", 5: "light", 6: "raster", 7: "fitting", 8: "covisible",
-            10: "consistency", 11: "network", 12: "learning", 13: "training"}  # fmt: skip
+            10: "consistency", 11: "network", 12: "learning", 13: "training", 14: "measuring"}  # fmt: skip
 """Which module of `mgcbook.book.checks` holds the exercises of which chapter."""
 
 _exercises = {}
