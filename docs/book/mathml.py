@@ -20,7 +20,6 @@ def mathml(tex, display="inline"):
     Raises:
         ExtensionError: if it cannot be read, with the formula.
     """
-    tex = re.sub(r"'\^\{?(\w)\}?", r"^{\\prime \1}", tex).replace("'", r"^{\prime}")  # the package draws p' with an apostrophe
     try:
         return convert(tex.strip(), display=display)
     except Exception as error:

@@ -270,7 +270,7 @@ def as_markdown(link_chapters="chapters/"):
     blocks = []
     for title, places in groups:
         head = (
-            "```{list-table}\n:header-rows: 1\n:widths: 14 24 24 10 28\n\n* - paper\n  - what\n  - code\n  - chapters\n  - test"
+            "```{list-table}\n:header-rows: 1\n:widths: 13 21 30 9 27\n\n* - paper\n  - what\n  - code\n  - chapters\n  - test"
         )
         rows = [f"## {title}\n", head]
         for place in places:
