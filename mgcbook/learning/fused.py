@@ -17,10 +17,10 @@ from . import nn
 class _Unit:
     """conv -> batch norm, on act(x) = x, or relu(scale x + shift) with the batch norm before; keeps x and z."""
 
-    def __init__(self, kernels, x, before, weight, gamma, beta, stride, padding):
+    def __init__(self, kernels, x, before, weight, gamma, beta, stride, padding, comm):
         self.kernels, self.x, self.before, self.weight, self.stride, self.padding = kernels, x, before, weight, stride, padding
         self.z, sums = kernels.convolve(x, weight, stride, padding, before=before, sums=True)
-        self.norm = nn.BatchStatistics(sums, self.z.size // self.z.shape[-1], gamma, beta)
+        self.norm = nn.BatchStatistics(sums, self.z.size // self.z.shape[-1], gamma, beta, comm=comm)
         self.after = kernels.Affine((self.norm.scale, self.norm.shift))
 
     def backward(self, d, sums, onto=None, need_x=True):
@@ -40,7 +40,7 @@ def _same_padding(weight):
     return weight.shape[0] // 2
 
 
-def _residual_block_twin(x, *arrays, strides, projected):
+def _residual_block_twin(x, *arrays, strides, projected, comm=None):
     groups = [arrays[i : i + 3] for i in range(0, len(arrays), 3)]
     shortcut = groups.pop() if projected else None
     y = x
@@ -52,7 +52,7 @@ def _residual_block_twin(x, *arrays, strides, projected):
 
 
 @primitive(twin=_residual_block_twin, extras=True)
-def residual_block(x, *arrays, strides, projected):
+def residual_block(x, *arrays, strides, projected, comm=None):
     """A residual block in training: convolutions with batch norm, ReLU between, and a shortcut; (B, H, W, C) -> (B, H', W', O).
 
     Args:
@@ -60,15 +60,16 @@ def residual_block(x, *arrays, strides, projected):
         arrays: weight (kh, kw, in, out), gamma, beta of each convolution in turn, and last those of the shortcut if there is one.
         strides: the stride of each convolution; the shortcut's is their product.
         projected: whether the shortcut is a 1x1 convolution with batch norm, or x itself.
+        comm: processes that share one batch, see `nn.BatchStatistics`.
     Returns:
         (out, statistics): for each convolution (mean, unbiased variance) of the batch, without gradient.
     """
     kernels = kernels_for(x)
     groups = [arrays[i : i + 3] for i in range(0, len(arrays), 3)]
-    shortcut = _Unit(kernels, x, None, *groups.pop(), int(np.prod(strides)), 0) if projected else None
+    shortcut = _Unit(kernels, x, None, *groups.pop(), int(np.prod(strides)), 0, comm) if projected else None
     units, source, before = [], x, None
     for group, stride in zip(groups, strides, strict=True):
-        units.append(_Unit(kernels, source, before, *group, stride, _same_padding(group[0])))
+        units.append(_Unit(kernels, source, before, *group, stride, _same_padding(group[0]), comm))
         source, before = units[-1].z, units[-1].after
     skip = (shortcut.z, *shortcut.after) if projected else (x,)
     out = kernels.add_relu(source, *before, *skip)
@@ -93,19 +94,19 @@ def residual_block(x, *arrays, strides, projected):
     return (out, statistics), *(lambda g, i=i: grads(g)[i] for i in range(1 + len(arrays)))
 
 
-def _stem_twin(x, weight, gamma, beta, *, stride=2, padding=3):
+def _stem_twin(x, weight, gamma, beta, *, stride=2, padding=3, comm=None):
     y = np.maximum(_plain_unit(x, weight, gamma, beta, stride, padding), 0)
     return nn.max_pool.twin(y), None
 
 
 @primitive(twin=_stem_twin, extras=True)
-def stem(x, weight, gamma, beta, *, stride=2, padding=3):
+def stem(x, weight, gamma, beta, *, stride=2, padding=3, comm=None):
     """The first layers in training: convolution, batch norm, ReLU, 3x3 max pool of stride 2; (B, H, W, 3) -> (B, H/4, W/4, O).
 
     Returns (out, (mean, unbiased variance)).
     """
     kernels = kernels_for(x)
-    unit = _Unit(kernels, x, None, weight, gamma, beta, stride, padding)
+    unit = _Unit(kernels, x, None, weight, gamma, beta, stride, padding, comm)
     out, taps = kernels.max_pool(unit.z, before=unit.after)
     pooled = once(lambda g: kernels.max_pool_backward(g, taps, unit.z, before=unit.after))
     grads = once(lambda g: unit.backward(*pooled(g), need_x=False)[1])

@@ -180,11 +180,14 @@ def _line_distance(fundamental_matrix, from_points, to_points, camera):
 
 
 @check_shapes(errors="B", gate="mask B")
-def gated_mean(errors, gate):
-    """Mean of the errors of the items whose gate is 1, or 0 if there is none; (B,) x 2 -> scalar."""
+def gated_mean(errors, gate, count=None):
+    """Mean of the errors of the items whose gate is 1, or 0 if there is none; (B,) x 2 -> scalar.
+
+    count: divide by this instead of the number of such items: where the batch is a share of a larger one.
+    """
     # Paper: single-view items have the 2D losses only; MGCNet's code: multiplies (B, 1) by (B,), and all items leak into all;
     # here: as the paper says.
-    return np.sum(errors * gate) / np.maximum(np.sum(gate), 1.0)
+    return np.sum(errors * gate) / (np.maximum(np.sum(gate), 1.0) if count is None else count)
 
 
 def _mean_over(mask, values):

@@ -46,7 +46,7 @@ def _check_conv(x, weight, padding):
                          f"pixels with padding {padding}")
 
 
-def _normalise_twin(x, weight, bias, *, epsilon=EPSILON):
+def _normalise_twin(x, weight, bias, *, epsilon=EPSILON, comm=None):
     mean = np.mean(x, axis=(0, 1, 2))
     variance = np.mean(np.square(x - mean), axis=(0, 1, 2))
     return weight * (x - mean) / np.sqrt(variance + epsilon) + bias, None
@@ -54,13 +54,14 @@ def _normalise_twin(x, weight, bias, *, epsilon=EPSILON):
 
 @check_shapes(x="B H W C", weight="C", bias="C")
 @primitive(twin=_normalise_twin, extras=True)
-def normalise(x, weight, bias, *, epsilon=EPSILON):
+def normalise(x, weight, bias, *, epsilon=EPSILON, comm=None):
     """Mean 0 and variance 1 per channel over the batch, times weight plus bias; (B, H, W, C), (C,), (C,) -> (B, H, W, C).
 
     Returns (y, (mean, unbiased variance)): the statistics carry no gradient. Source: Ioffe and Szegedy 2015, Alg. 1.
+    comm: several processes that share one batch, see `BatchStatistics`.
     """
     kernels = kernels_for(x)
-    norm = BatchStatistics(kernels.channel_sums(x), x.size // x.shape[-1], weight, bias, epsilon)
+    norm = BatchStatistics(kernels.channel_sums(x), x.size // x.shape[-1], weight, bias, epsilon, comm)
 
     @once
     def grads(g):
@@ -82,15 +83,23 @@ class BatchStatistics:
     With x^ = (z - mean) / deviation:  d z = weight / deviation (d y - mean(d y) - x^ mean(d y x^))  =  p d y + q z + r.
     """
 
-    def __init__(self, sums, count, weight, bias, epsilon=EPSILON):
-        """Take the sums of z and of z^2 per channel, (2, C) in float64, over `count` pixels."""
-        self.kernels, self.count, self.weight = kernels_for(sums), count, weight
-        (self.mean, _, self.inverse), narrow = self.kernels.norm_scales(sums, count, weight, bias, epsilon)
+    def __init__(self, sums, count, weight, bias, epsilon=EPSILON, comm=None):
+        """Take the sums of z and of z^2 per channel, (2, C) in float64, over `count` pixels.
+
+        comm: processes that each hold an equal share of the batch; comm.sum(array) adds up over them, comm.size is their number.
+        """
+        self.kernels, self.weight, self.comm = kernels_for(sums), weight, comm
+        self.count = count * (comm.size if comm else 1)
+        sums = comm.sum(sums) if comm else sums
+        (self.mean, _, self.inverse), narrow = self.kernels.norm_scales(sums, self.count, weight, bias, epsilon)
         self.scale, self.shift, *self._running = narrow
 
     def gradient(self, sums):
         """From the sums of d and of d z per channel: (dweight, dbias, p, q, r)."""
-        return self.kernels.norm_factors(sums, self.count, self.weight, self.mean, self.inverse)
+        factors = lambda sums: self.kernels.norm_factors(sums, self.count, self.weight, self.mean, self.inverse)
+        if self.comm is None:
+            return factors(sums)
+        return factors(sums)[:2] + factors(self.comm.sum(sums))[2:]  # gradients of weights are added up later, with all others
 
     def running(self):
         """(mean, unbiased variance) for the running statistics."""
@@ -103,14 +112,14 @@ def update_running(running, batch, momentum=MOMENTUM):
 
 
 @check_shapes(x="B H W C", weight="C", bias="C")
-def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EPSILON):
+def batch_norm(x, weight, bias, running, *, train, momentum=MOMENTUM, epsilon=EPSILON, comm=None):
     """Batch normalisation; (B, H, W, C), (C,), (C,), running (mean, variance) (C,) x 2 -> (y, new running).
 
     In training the batch's own statistics are used, and the running ones move towards them; otherwise the running ones are used.
     Nothing is changed in place: keep what is returned.
     """
     if train:
-        y, batch = normalise(x, weight, bias, epsilon=epsilon)
+        y, batch = normalise(x, weight, bias, epsilon=epsilon, comm=comm)
         return y, running if batch is None else update_running(running, batch, momentum)
     mean, variance = running
     scale = weight / np.sqrt(variance + epsilon)

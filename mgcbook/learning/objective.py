@@ -61,7 +61,8 @@ def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=Non
     Args:
         coefficients: one row for each view of each item, the target first.
         batch: dict of bare arrays: images (B, N, H, W, 3) in [0, 1], landmarks (B, N, 68, 2) in pixels, skin (B, N, H, W) in
-            [0, 1], flags (B,): 0 single-view item, 1 with pixel and depth losses, 2 with the epipolar loss as well.
+            [0, 1], flags (B,): 0 single-view item, 1 with pixel and depth losses, 2 with the epipolar loss as well. Where it is a
+            share of a larger batch, also counts (2,): by what to divide the sums of those losses (see `shared_counts`).
         decoder: a Decoder whose camera fits the images.
         weights: the trade-off; a weight of 0 leaves its loss out of the sum, but it is still computed for the log.
         features: features(images (B, H, W, 3), landmarks (B, 68, 2)) -> (B, D), a frozen network that recognises faces; None
@@ -80,11 +81,22 @@ def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=Non
     terms = single_view_terms(view, flat, weights, features, decoder.camera)
     two_d = sum(getattr(weights, name) * term for name, term in terms.items())
     loss = weights.two_d * two_d
-    if views > 1 and _may_have_pairs(batch["flags"]):
+    if views > 1 and ("counts" in batch or _may_have_pairs(batch["flags"])):
         more = multi_view_terms(view, batch, decoder, reprojected=reprojected, symmetric=symmetric)
         loss = loss + weights.multi_view * sum(getattr(weights, name) * term for name, term in more.items())
         terms = {**terms, **more}
     return loss, {"total": bare(loss), **{name: bare(term) for name, term in terms.items()}}
+
+
+def shared_counts(flags, comm):
+    """What makes the mean over processes of the gated means of Eq. 3 to 5 the mean over all their items; (B,) -> (2,) float32.
+
+    Args:
+        flags: of the items of this process.
+        comm: the processes; comm.sum(array) adds up over them, comm.size is their number.
+    """
+    counts = np.array([np.sum(flags >= PHOTOMETRIC), np.sum(flags >= EPIPOLAR)], np.float32)
+    return np.maximum(comm.sum(counts), 1) / np.float32(comm.size)
 
 
 def _may_have_pairs(flags):
@@ -138,8 +150,10 @@ def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False
     }
     terms = {}
     for name, error in errors.items():
-        gate = (batch["flags"] >= (EPIPOLAR if name == "epipolar" else PHOTOMETRIC)).astype(error.dtype)
-        terms[name] = gated_mean(np.sum(np.reshape(error, (items, sources)), axis=1), gate)
+        least = EPIPOLAR if name == "epipolar" else PHOTOMETRIC
+        gate = (batch["flags"] >= least).astype(error.dtype)
+        count = batch["counts"][least - 1] if "counts" in batch else None
+        terms[name] = gated_mean(np.sum(np.reshape(error, (items, sources)), axis=1), gate, count)
     return terms
 
 
@@ -150,7 +164,7 @@ def pair_up(view, images, decoder):
     rotation, translation = (apart(part) for part in view.camera_from_model)
     target_from_model = _targets(rotation), _targets(translation)
     source_from_model = _sources(rotation), _sources(translation)
-    seen = apart(seen_vertices(plain(view.points_camera), decoder.triangles, decoder.camera))
+    seen = apart(seen_vertices(plain(view.points_camera), decoder.triangles, decoder.camera, drawn=view.fragments.triangle))
     points = _targets(apart(plain(view.points_camera)))
     depth = apart(view.depth)
     return Pairs(

@@ -80,7 +80,7 @@ def _shapes(depth, outputs, width):
     return shapes
 
 
-def resnet(params, images, state, *, train=False, fused=True, half=False):
+def resnet(params, images, state, *, train=False, fused=True, half=False, comm=None):
     """Coefficients of each image, and the new running statistics; (B, H, W, 3) in [0, 1] -> (B, K), state.
 
     In training, batch norm uses the statistics of the batch and moves the running ones; otherwise it uses the running ones, and
@@ -92,12 +92,13 @@ def resnet(params, images, state, *, train=False, fused=True, half=False):
         train: see above.
         fused: compute each residual block as one step (see fused.py); False takes one step for each layer, for study.
         half: in training, store the maps between the layers in bfloat16; weights, sums and statistics stay in float32.
+        comm: in training, processes whose images make one batch together (see nn.BatchStatistics).
     Raises:
         ValueError: if images are not (B, H, W, 3), or a parameter is missing.
     """
     _check_images(images)
     new_state = {}
-    run = _Units(params, state, new_state, train)
+    run = _Units(params, state, new_state, train, comm)
     if fused and train:
         first, block = _fused_stem, _fused_block
     elif fused and all(isinstance(array, np.ndarray) or is_device(array) for array in (images, *params.values())):
@@ -175,8 +176,8 @@ def _blocks(params):
 class _Units:
     """Finds the arrays of one convolution with its batch norm, and collects what the running statistics become."""
 
-    def __init__(self, params, state, new_state, train):
-        self.params, self.state, self.new_state, self.train = params, state, new_state, train
+    def __init__(self, params, state, new_state, train, comm=None):
+        self.params, self.state, self.new_state, self.train, self.comm = params, state, new_state, train, comm
 
     def names(self, block):
         """(conv, norm) names in the main path, and of the shortcut or None."""
@@ -200,7 +201,7 @@ class _Units:
     def conv_norm(self, names, x, stride):
         weight, gamma, beta = self.arrays(*names)
         z = nn.conv2d(x, weight, stride=stride, padding=weight.shape[0] // 2)
-        y, running = nn.batch_norm(z, gamma, beta, self.running(names[1]), train=self.train)
+        y, running = nn.batch_norm(z, gamma, beta, self.running(names[1]), train=self.train, comm=self.comm)
         self.keep(names[1], running)
         return y
 
@@ -223,7 +224,7 @@ def _block_by_layers(run, name, x, stride):
 
 
 def _fused_stem(run, x):
-    out, batch = fast.stem(x, *run.arrays("conv1", "bn1"))
+    out, batch = fast.stem(x, *run.arrays("conv1", "bn1"), comm=run.comm)
     run.move("bn1", batch)
     return out
 
@@ -232,7 +233,8 @@ def _fused_block(run, name, x, stride):
     main, shortcut = run.names(name)
     units = [*main, shortcut] if shortcut else main
     arrays = [array for names in units for array in run.arrays(*names)]
-    out, statistics = fast.residual_block(x, *arrays, strides=_strides(len(main), stride), projected=shortcut is not None)
+    how = {"strides": _strides(len(main), stride), "projected": shortcut is not None, "comm": run.comm}
+    out, statistics = fast.residual_block(x, *arrays, **how)
     for (_, norm), batch in zip(units, statistics or [None] * len(units), strict=True):
         run.move(norm, batch)
     return out

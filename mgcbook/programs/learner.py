@@ -20,12 +20,13 @@ class Learner:
         config: a TrainConfig.
         features: the frozen network of the identity loss, see `total_loss`; None leaves that loss out.
         device: where the arrays are that it is given, "cpu" or "cuda".
+        comm: the processes that share each batch (`mgcbook.programs.parallel`), or None.
     """
 
-    def __init__(self, config, features=None, device="cpu"):
+    def __init__(self, config, features=None, device="cpu", comm=None):
         from mgcbook.data import builtin
 
-        self.config, self.features, self.device = config, features, device
+        self.config, self.features, self.device, self.comm = config, features, device, comm
         face = builtin.load(config.face).to(device)
         layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
         camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
@@ -51,7 +52,7 @@ class Learner:
         """One row for each view of each item; images (B, N, H, W, 3) -> ((B, N, K), new batch_norm)."""
         items, views = images.shape[:2]
         flat, half = np.reshape(images, (items * views, *images.shape[2:])), self.config.precision == "bf16"
-        rows, batch_norm = resnet(params, flat, batch_norm, train=train, half=half)
+        rows, batch_norm = resnet(params, flat, batch_norm, train=train, half=half, comm=self.comm)
         return np.reshape(rows, (items, views, -1)), batch_norm
 
     def objective(self, coefficients, batch):

@@ -180,9 +180,9 @@ def test_the_stride_of_a_bottleneck_sits_on_its_3x3_convolution(rng, monkeypatch
     seen = []
     block = resnet_module.fast.residual_block
 
-    def spy(*arrays, strides, projected):
+    def spy(*arrays, strides, **others):
         seen.append(strides)
-        return block(*arrays, strides=strides, projected=projected)
+        return block(*arrays, strides=strides, **others)
 
     monkeypatch.setattr(resnet_module.fast, "residual_block", spy)
     params, state = _network(rng, 50, width=2)

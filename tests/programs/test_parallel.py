@@ -1,13 +1,21 @@
 """Several processes: sums and shares, with threads in place of processes, and with a real mpirun where MPI is installed."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from mgcbook.errors import ResourceError, UsageError
-from mgcbook.programs import parallel
+from mgcbook.programs import checkpoint, parallel
+from mgcbook.programs.metrics import read_metrics
 from mgcbook.programs.parallel import Alone, Several, check_share, from_process_0, mean_over_processes, pack, share, unpack
 
 
@@ -134,9 +142,12 @@ def test_a_lost_process_is_noticed():
 
 
 def test_a_signal_ends_the_waiting():
-    comm = Several(World(2).of(1), stop=lambda: "SIGTERM", patience=60)
+    comm = Several(World(2).of(1), stop=lambda: "SIGTERM", patience=60, grace=0.05)
+    saved = []
+    comm.alarm = lambda: saved.append(1)
     with pytest.raises(ResourceError, match="SIGTERM came"):
         comm.broadcast(np.zeros(3))
+    assert saved == [1]
 
 
 def test_without_mpirun_a_process_is_alone(monkeypatch):
@@ -150,3 +161,54 @@ def test_mpirun_without_mpi4py_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mpi4py", None)
     with pytest.raises(ResourceError, match=r"mgcbook\[mpi\]"):
         parallel.communicator()
+
+
+# ---------------------------------------------------------------- a real mpirun
+
+MPIRUN = shutil.which("mpirun") or shutil.which("mpirun", path=str(Path(sys.executable).parent))
+OPTIONS = ["--preset", "classroom", "--steps", "3", "--batch", "4", "--image-size", "32", "--width", "8", "--depth", "10",
+           "--triples", "8", "--snapshot-every", "0"]  # fmt: skip
+
+
+def launch(count, folder, *more):
+    pytest.importorskip("mpi4py")
+    if MPIRUN is None:
+        pytest.skip("needs mpirun: pip install 'mgcbook[mpi]'")
+    command = [MPIRUN, "--allow-run-as-root", "--oversubscribe", "-n", str(count), sys.executable, "-m", "mgcbook", "train"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMIX_", "PRTE_"))}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "env": environment}
+    return subprocess.Popen([*command, "--run", str(folder), *OPTIONS, *more], **options)
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_losses_of_one(tmp_path):
+    for count in (1, 2):
+        process = launch(count, tmp_path / str(count))
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    assert "shared by 2 processes" in said
+    one, two = (read_metrics(tmp_path / str(count)) for count in (1, 2))
+    assert [report["step"] for report in two] == [1, 2, 3]
+    for ours, theirs in zip(one, two, strict=True):
+        assert theirs["losses"]["total"] == pytest.approx(ours["losses"]["total"], rel=1e-5)
+        assert theirs["losses"]["pixel"] == pytest.approx(ours["losses"]["pixel"], rel=1e-5)
+    assert len(list((tmp_path / "2" / "checkpoints").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_run_with_a_checkpoint(tmp_path):
+    process = launch(2, tmp_path / "run", "--steps", "100000", "--checkpoint-every", "100000", "--report-every", "1")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 200
+    while not (metrics.exists() and metrics.read_bytes().count(b"\n") > 2):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.1)
+    workers = subprocess.run(["pgrep", "-f", f"mgcbook train --run {tmp_path / 'run'}"], capture_output=True, text=True).stdout
+    ranked = [pid for pid in workers.split() if b"PMIX_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes()]
+    assert len(ranked) == 1, workers
+    os.kill(int(ranked[0]), signal.SIGKILL)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "SIGTERM" in said or "has another process ended" in said
+    assert checkpoint.latest(tmp_path / "run" / "checkpoints")[1].step >= 2

@@ -19,7 +19,8 @@ from mgcbook.programs.config import load_config
 from mgcbook.programs.doctor import DoctorOptions
 from mgcbook.programs.doctor import run as doctor
 from mgcbook.programs.metrics import read_metrics
-from mgcbook.programs.train import learning_rate, train
+from mgcbook.programs.running import learning_rate
+from mgcbook.programs.train import train
 
 sys.path.insert(0, str(Path(__file__).parent))
 from toy import FiniteToyData, ToyData, ToyLearner, small

@@ -57,7 +57,7 @@ class FiniteToyData(ToyData):
 class ToyLearner:
     """Learns to say how bright the rows of a picture are. `root` makes a slope that is infinite at the start."""
 
-    def __init__(self, config=SMALL, root=False, device="cpu"):
+    def __init__(self, config=SMALL, root=False, device="cpu", comm=None):
         self.config, self.root = config, root
         self.model = {"network": "toy", "width": 3, "outputs": 2}
 
