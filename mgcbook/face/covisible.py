@@ -8,30 +8,35 @@ A vertex is seen if it belongs to a triangle that is seen in some pixel. Built i
 import numpy as np
 
 from mgcbook.arrays import check_shapes, kernels_for
-from mgcbook.face.raster import rasterize
+from mgcbook.face.raster import visible_triangles
 from mgcbook.tape import bare
 
 RAYS = 4
 """Along each side of a pixel: triangles smaller than a pixel are missed by a single ray."""
 
+PIXELS_AT_ONCE = 1 << 20
+
 
 @check_shapes(points_camera="B V 3", triangles="int F 3")
-def seen_vertices(points_camera, triangles, camera, *, rays=RAYS):
+def seen_vertices(points_camera, triangles, camera, *, rays=RAYS, drawn=None):
     """Vertices of all triangles that a view sees; (B, V, 3) mm, (F, 3) -> (B, V) bool, without gradient.
 
     Args:
         points_camera: vertices in the camera's axes.
         rays: along each side of a pixel, beside the one through its centre; 1: that one alone.
+        drawn: the triangle of each pixel, (B, H, W), if it is known from `rasterize`.
     """
-    points = bare(points_camera)
+    points, count = bare(points_camera), points_camera.shape[1]
     find = kernels_for(points).seen_vertices
-    seen = find(rasterize(points, triangles, camera).triangle, triangles, points.shape[1])
+    seen = find(visible_triangles(points, triangles, camera) if drawn is None else drawn, triangles, count)
     if rays == 1 or not len(points):
         return seen
     fine = camera.resized(rays * camera.width, rays * camera.height)
-    # One view at a time: rays^2 pixels for each of the image need much memory.
-    views = [rasterize(points[b : b + 1], triangles, fine).triangle for b in range(len(points))]
-    return seen | np.concatenate([find(view, triangles, points.shape[1]) for view in views], axis=0)
+    # A few views at a time: rays^2 pixels for each of the image need much memory.
+    few = max(1, PIXELS_AT_ONCE // (fine.width * fine.height))
+    groups = [points[first : first + few] for first in range(0, len(points), few)]
+    views = [find(visible_triangles(group, triangles, fine), triangles, count) for group in groups]
+    return seen | np.concatenate(views, axis=0)
 
 
 @check_shapes(target_seen="bool B V", source_seen="bool B V", target_points_camera="B V 3", triangles="int F 3")
@@ -51,4 +56,4 @@ def covisible_map(target_seen, source_seen, target_points_camera, triangles, cam
     both = target_seen & source_seen
     corners = [both[:, triangles[:, corner]] for corner in range(3)]
     active = corners[0] | corners[1] | corners[2] if ring else corners[0] & corners[1] & corners[2]
-    return (rasterize(bare(target_points_camera), triangles, camera, active=active).triangle >= 0).astype(np.float32)
+    return (visible_triangles(bare(target_points_camera), triangles, camera, active=active) >= 0).astype(np.float32)

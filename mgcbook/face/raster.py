@@ -96,6 +96,13 @@ def _rasterize(points, triangles, camera, **settings):
     return kernels.rasterize(points, triangles, camera.focal, camera.center, camera.height, camera.width, **settings)
 
 
+@check_shapes(points_camera="B V 3", triangles="int F 3", active="bool B F")
+def visible_triangles(points_camera, triangles, camera, *, active=None):
+    """The triangle of `rasterize` alone, -1 for none, without gradient; (B, V, 3), (F, 3) -> (B, H, W) int32."""
+    triangles = _checked_triangles(triangles, points_camera.shape[1])
+    return _rasterize(plain(points_camera), triangles, camera, active=active, weights=False)[0]
+
+
 @check_shapes(points_camera="B V 3", triangles="int F 3", triangle="int B H W")
 def barycentric_weights(points_camera, triangles, triangle, camera):
     """Where the ray of each pixel meets a given triangle; (B, V, 3), (F, 3), (B, H, W) -> (B, H, W, 3), zeros for triangle -1.

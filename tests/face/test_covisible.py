@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from mgcbook.face.camera import Camera
 from mgcbook.face.covisible import covisible_map, seen_vertices
-from mgcbook.face.raster import interpolate, rasterize
+from mgcbook.face.raster import interpolate, rasterize, visible_triangles
 from mgcbook.face.render import mask_of
 from mgcbook.tape import Tensor
 
@@ -82,3 +82,18 @@ def test_wrong_batches_are_refused():
     points, triangles, vertices = seen(0.2)
     with pytest.raises(ValueError, match="source_seen: expected"):
         covisible_map(vertices, np.concatenate([vertices, vertices]), points, triangles, CAMERA)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (24, 1), (1, 24), (1, 1)])
+def test_the_triangles_alone_are_those_of_the_rasterizer(size):
+    rng = np.random.default_rng(5)
+    camera = Camera(focal=60.0, width=size[0], height=size[1])
+    points = rng.uniform([-40, -40, 80], [40, 40, 160], size=(3, 60, 3)).astype(np.float32)
+    triangles = rng.integers(0, 60, size=(120, 3)).astype(np.int32)
+    drawn = rasterize(points, triangles, camera).triangle
+    assert_array_equal(visible_triangles(points, triangles, camera), drawn)
+    for rays in (1, 4):
+        found = seen_vertices(points, triangles, camera, rays=rays)
+        assert_array_equal(seen_vertices(points, triangles, camera, rays=rays, drawn=drawn), found)
+        one_by_one = [seen_vertices(points[b : b + 1], triangles, camera, rays=rays)[0] for b in range(3)]
+        assert_array_equal(found, one_by_one)

@@ -27,7 +27,7 @@ FAR_OUT = float(1 << 29)
 ONE, TWO, THREE, FOUR = U(1), U(2), U(3), U(4)
 
 
-def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False):
+def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False, weights=True):
     """The nearest triangle of every pixel, as its twin; (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W)."""
     batch, vertex_count = points.shape[:2]
     points, triangles = np.ascontiguousarray(points), np.ascontiguousarray(triangles, dtype=np.int32)
@@ -38,12 +38,13 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     bands = 1 if batch >= 2 * get_threads() else min(height, -(-2 * get_threads() // max(batch, 1)))
     starts = _band_starts(box, bands, height)
     triangle = take((batch, height, width), np.int32)
-    barycentric, depth = take((batch, height, width, 3), points.dtype), take((batch, height, width), points.dtype)
+    depth = take((batch, height, width), points.dtype)
+    barycentric = take((batch, height, width, 3) if weights else (batch, 1, 1, 3), points.dtype)
     ray_x, ray_y = pixel_rays(focal, center, height, width)
     lens = float(focal), float(center[0]), float(center[1]), float(near)
     scene = points, triangles, active, box
     run_blocks(_draw, batch * bands, starts, *scene, ray_x, ray_y, lens, bool(cull), triangle, barycentric, depth)
-    return triangle, barycentric, depth
+    return triangle, barycentric if weights else None, depth
 
 
 def _band_starts(box, bands, height):
@@ -80,7 +81,7 @@ def _place(start, stop, points, focal, cx, cy, near, box):
 
 @kernel(exact=True)
 def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, lens, cull, ids, weights, depths):
-    bands, width, near = starts.shape[1] - 1, ids.shape[2], lens[3]
+    bands, width, near, weighed = starts.shape[1] - 1, ids.shape[2], lens[3], weights.shape[1:3] == ids.shape[1:3]
     thinnest = SLIVER / (lens[0] * lens[0])
     for block in range(start, stop):
         b, band = block // bands, block % bands
@@ -90,7 +91,8 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
         names, boxes, corners = triangles.reshape(-1), box[b].reshape(-1), points[b].reshape(-1)
         id_of[low:high] = -1
         depth_of[low:high] = 0
-        weights_of[low:high] = 0
+        if weighed:
+            weights_of[low:high] = 0
         for t in range(U(triangles.shape[0])):
             c = THREE * t
             i, j, k = U(names[c]), U(names[c + ONE]), U(names[c + TWO])
@@ -113,7 +115,7 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
                 if (first > last) | (first_row > last_row):
                     continue
             for row in range(U(first_row), U(last_row + 1)):
-                numbers, zs, ws = id_of[row], depth_of[row], weights_of[row]
+                numbers, zs, ws = id_of[row], depth_of[row], weights_of[row if weighed else U(0)]
                 qy0, qy1, qy2 = y0 - z0 * ray_y[row], y1 - z1 * ray_y[row], y2 - z2 * ray_y[row]
                 for column in range(U(first), U(last + 1)):
                     qx0, qx1, qx2 = x0 - z0 * ray_x[column], x1 - z1 * ray_x[column], x2 - z2 * ray_x[column]
@@ -127,8 +129,9 @@ def _draw(start, stop, starts, points, triangles, active, box, ray_x, ray_y, len
                         drawn = (abs(total) > thinnest * (z * z)) & (z >= near) & ((total < 0) | (not cull))
                         if drawn & ((depth < zs[column]) | (numbers[column] < 0)):
                             numbers[column], zs[column] = t, depth
-                            # At once, not in a second pass over the pixels: little of a face is drawn twice (0.9 of the time).
-                            ws[column, 0], ws[column, 1], ws[column, 2] = b0, b1, b2
+                            if weighed:
+                                # At once, not in a second pass: little of a face is drawn twice (0.9 of the time).
+                                ws[column, 0], ws[column, 1], ws[column, 2] = b0, b1, b2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

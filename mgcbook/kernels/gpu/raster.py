@@ -30,7 +30,7 @@ FARTHEST = np.float32(LARGEST)
 ZERO, ONE, HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 
-def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False):
+def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False, weights=True):
     """The nearest triangle of every pixel, as its twin; (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W)."""
     (points,), (triangles,) = single(points), indices(triangles)
     batch, count = len(points), height * width

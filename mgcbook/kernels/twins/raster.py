@@ -24,7 +24,7 @@ MARGIN = 1e-6
 """Pixels added to bounding boxes, more than the rounding of a projection: the areas alone decide who is inside."""
 
 
-def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False):
+def rasterize(points, triangles, focal, center, height, width, active=None, near=1.0, cull=False, weights=True):
     """The nearest triangle of every pixel; points_camera (B, V, 3), (F, 3) -> (B, H, W), (B, H, W, 3), (B, H, W).
 
     Args:
@@ -34,6 +34,7 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
         active: (B, F) bool, the triangles to draw; None: all.
         near: smallest depth that is drawn, in mm.
         cull: leave out triangles whose corners run clockwise around their outer side, that is, those seen from behind.
+        weights: whether the barycentric weights are wanted; kernels may leave them out and return None.
     Returns:
         (triangle, barycentric, depth): -1, zeros and 0 where nothing is hit. The smallest depth wins, then the lowest triangle.
     """
