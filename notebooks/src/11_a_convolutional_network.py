@@ -486,9 +486,9 @@ def resnet(params, images, state, train=False):
 
 # %% [markdown]
 # That is ResNet-18, ResNet-50 and every other depth. Where are its numbers, and
-# where its work? A kernel is used once for each pixel of its output, so early
-# layers, with large pictures, compute, and late ones, with many channels,
-# store:
+# where its work? A kernel is used once for each pixel of its output. So the
+# work is spread over all layers, and the numbers pile up at the end, where
+# pixels are few and channels many:
 
 # %%
 def work(params, side):
@@ -647,8 +647,9 @@ print(f"turned by {turns:.0f} degrees on average, and their identities are "
 assert turns > 20
 
 # %% [markdown]
-# and where no face is drawn, no loss has a slope. But does the rest of the
-# network learn at all behind a layer of zeros? Not in the first step:
+# That is a long way back, and a face that has left the picture has no slope to
+# come back by. But does the rest of the network learn at all, behind a layer of
+# zeros? Not in the first step:
 
 # %%
 targets = rng.normal(size=(6, 2))
@@ -667,10 +668,10 @@ assert all(np.any(slope) for slope in slopes.values())  # from then on, all
 # %% [markdown]
 # ## Walking downhill
 #
-# The plain way is `params - rate * slope`. But slopes have units: a number that
-# is measured in thousandths has a slope a thousand times as large, and then
-# takes steps a million times too long. **Adam** keeps two running means for
-# each number, of its slope $g$ and of its square, and walks
+# The plain way is `params - rate * slope`. But slopes have units. Measure a
+# number in thousandths, and it needs steps a thousand times as long; its slope
+# gets a thousand times as small. **Adam** keeps two running means for each
+# number, of its slope $g$ and of its square, and walks
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\,g \qquad
 # v \leftarrow \beta_2 v + (1 - \beta_2)\,g^2 \qquad
@@ -830,8 +831,8 @@ def adam_(params, grads, state, rate, b1=0.9, b2=0.999, epsilon=1e-8):
 # %% [markdown]
 # This is `mgcbook.learning.nn.conv2d` and `batch_norm`,
 # `mgcbook.learning.resnet.resnet` and `mgcbook.learning.optim.adam`. The
-# library's network computes each block as one step of the tape, three times
-# less often through memory, and its loops are compiled. Do they agree?
+# library's network computes each block as one step of the tape, and its loops
+# are compiled. Do they agree?
 
 # %%
 few = rng.random((2, 40, 40, 3))

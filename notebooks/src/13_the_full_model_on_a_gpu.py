@@ -145,21 +145,20 @@ P = sum(array.size for array in params.values())
 
 def kept_numbers(params, side):
     """What the tape keeps of a picture: it, results of convolutions, sums."""
-    channels = lambda norm: params[f"{norm}.bias"].size
-    total = 3 * side**2 + channels("bn1") * (side // 2) ** 2
+    wide = lambda norm: params.get(f"{norm}.bias", np.zeros(0)).size
+    total = 3 * side**2 + wide("bn1") * (side // 2) ** 2
     side //= 4
     for layer in (1, 2, 3, 4):
-        block, name = 0, f"layer{layer}.0"
-        while f"{name}.bn1.bias" in params:
-            last = "bn3" if f"{name}.bn3.bias" in params else "bn2"
-            for norm in ("bn1", "bn2", "bn3", "downsample.1", last):
-                first = norm == ("bn2" if last == "bn3" else "bn1")
-                if first and layer > 1 and block == 0 and norm != last:
-                    side //= 2  # the stride is in the 3 x 3 window
-                if f"{name}.{norm}.bias" in params:  # `last` again: the sum
-                    total += channels(f"{name}.{norm}") * side**2
-            block += 1
+        for block in range(40):
             name = f"layer{layer}.{block}"
+            one, two, three = (wide(f"{name}.bn{i}") for i in (1, 2, 3))
+            early = one if three else 0  # a bottleneck's, before its stride
+            total += early * side**2
+            if layer > 1 and block == 0:
+                side //= 2
+            out = three or two  # the sum is as wide as the last convolution
+            late = one + two + three - early + wide(f"{name}.downsample.1")
+            total += (late + out) * side**2
     return total
 
 # %%
@@ -406,11 +405,11 @@ print(f"{size / 1e6:.0f} MB, {size / (4 * P):.2f} times the network")
 
 
 def same(a, b):
-    """The same bits? (On a GPU: nearly the same numbers.)"""
+    """The same bits? (On a GPU: apart by no more than a few steps.)"""
     a, b = to_host(a), to_host(b)
     if device == "cpu":
         return all(np.array_equal(a[name], b[name]) for name in a)
-    return all(np.allclose(a[n], b[n], rtol=1e-2, atol=1e-5) for n in a)
+    return all(np.allclose(a[n], b[n], rtol=1e-2, atol=1e-3) for n in a)
 
 
 assert same(two[0], again[0]) and same(two[2], again[2])

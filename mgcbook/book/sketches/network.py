@@ -164,7 +164,7 @@ def budget(stages, parameters, work):
     """Shares of the parameters and of the multiplications, stage by stage; names, (N,), (N,) -> Picture."""
     from mgcbook.book.picture import Picture
 
-    figure = Picture(5.0, 2.4, alt="Shares of parameters and multiplications by stage: early stages compute, late ones store.")
+    figure = Picture(5.0, 2.4, alt="Shares of parameters and multiplications by stage: all stages compute, the last ones store.")
     axes = figure.add_axes((0.12, 0.14, 0.86, 0.82))
     at = np.arange(len(stages))
     for shift, values, color, name in ((-0.2, work, ORANGE, "multiplications"), (0.2, parameters, BLUE, "parameters")):
