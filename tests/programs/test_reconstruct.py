@@ -51,6 +51,14 @@ def test_landmarks_alone_are_enough(decoder, photo):
     assert result.aligned.image.shape == (64, 64, 3)
 
 
+def test_a_first_picture_comes_before_the_fit_goes_on(decoder, photo):
+    early = []
+    result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, config=SHORT, preview=early.append)
+    assert len(early) == 1
+    assert 0 < np.abs(early[0].coefficients - result.coefficients).max() < 0.5
+    assert early[0].landmark_error_percent() < 4
+
+
 def test_the_network_is_translated_into_the_decoders_units(decoder, photo):
     network = MeanFace(decoder.model)
     result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, network=network, refine=False)
