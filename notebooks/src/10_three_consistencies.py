@@ -360,7 +360,7 @@ seen = transform(R_s, t_s, ray[None])[0]
 seen = seen[np.abs(project(seen, wide)[:, 0] - 112) < 112]
 on_image = (seen / seen[:, 2:] * 186.0 - t_s[0]) @ R_s[0]  # just before it
 scene.line(on_image, figures.RED, 2.4)
-scene.picture(width=4.2, alt="two cameras before a face; the ray of the "
+scene.picture(width=4.0, alt="two cameras before a face; the ray of the "
               "target through the nose tip is a line in the source's picture")
 
 # %% [markdown]
@@ -414,7 +414,7 @@ def fig4(nod, yaw=30.0):
     left = sketches.with_dots(I_t[0], q_t[0, chosen], sketches.FIG4)
     right = sketches.with_dots(
         I_s[0], q_s[0, chosen], sketches.FIG4, lines=lines)
-    return np.concatenate([left[:, 38:188], right[:, 34:194]], axis=1)[28:206]
+    return np.concatenate([left[:, 38:188], right[:, 44:208]], axis=1)[28:206]
 
 
 strip(fig4, nod=(-8, 0, 8), unit="°")

@@ -75,14 +75,14 @@ def who_notices(lies, losses, table):
     verdicts = [[verdict(curve, top) for curve in row] for row, top in zip(table, largest, strict=True)]
     alt = "; ".join(f"{name}: {', '.join(words)}" for name, words in zip(losses, verdicts, strict=True))
     rows, columns = table.shape[:2]
-    width, left, above, tall, below = 6.2, 0.98, 0.48, 0.62, 0.26
+    width, left, above, tall, below = 5.7, 0.94, 0.46, 0.58, 0.26
     height = above + rows * tall + below
     figure = Picture(width, height, alt=f"Curves of losses along lies ({', '.join(lies)}). {alt}".replace("\n", " "))
     wide = (width - left - figures.MARGIN) / columns
     for i, (loss, unit) in enumerate(losses.items()):
         bottom = height - above - (i + 1) * tall
-        figure.text(0.08 / width, (bottom + 0.41) / height, loss, va="center", fontsize=9, color=INK)
-        figure.text(0.08 / width, (bottom + 0.10) / height, f"0 to {largest[i]:.2g}{unit}", fontsize=7.5, color=MUTED)
+        figure.text(0.08 / width, (bottom + 0.37) / height, loss, va="center", fontsize=8.5, color=INK)
+        figure.text(0.08 / width, (bottom + 0.06) / height, f"0 to {largest[i]:.2g}{unit}", fontsize=7.5, color=MUTED)
         for j, (lie, sizes) in enumerate(lies.items()):
             axes = figure.add_axes([(left + j * wide + 0.05) / width, (bottom + 0.06) / height,
                                     (wide - 0.10) / width, (tall - 0.12) / height])  # fmt: skip
@@ -93,7 +93,8 @@ def who_notices(lies, losses, table):
             axes.set(ylim=(-0.08 * largest[i], 1.12 * largest[i]), xticks=[], yticks=[])
             axes.set_xlim(sizes[0], sizes[-1])
             if verdicts[i][j] != BLIND:  # a flat line says so itself
-                axes.text(0.5, 0.94, verdicts[i][j], transform=axes.transAxes, ha="center", va="top", color=color, fontsize=8)
+                level = 0.94 if verdicts[i][j] == NOTICES else 0.30  # where the curve leaves room
+                axes.text(0.5, level, verdicts[i][j], transform=axes.transAxes, ha="center", va="top", color=color, fontsize=8)
             if i == 0:
                 axes.set_title(lie, fontsize=8.5, color=INK, pad=4)
             if i == rows - 1:
