@@ -18,7 +18,7 @@ def _walk(adam, grads, **settings):
     params = _start()
     state = AdamState(0, *({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2)))
     for g in grads:
-        params, state = adam(params, {"w": np.array(g)}, state, 0.1, **settings)
+        params, state = adam(params, {"w": np.array(g, np.float64)}, state, 0.1, **settings)
     return params, state
 
 
