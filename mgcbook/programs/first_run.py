@@ -1,7 +1,7 @@
 """The first run on a machine: every kernel that `mgcbook demo` needs is compiled once and kept on disk.
 
-`announce` of mgcbook.kernels.compiling says so on the screen when it happens. `warm_up` makes it happen at once, on data so small
-that nothing else takes time.
+`announce` of mgcbook.kernels.compiling says so on the screen when it happens. `warm_up` makes it happen at once, by one step
+of the training that the demo begins with.
 """
 
 import time
@@ -12,7 +12,6 @@ import numpy as np
 
 def warm_up():
     """Call every kernel that training, reconstruction and a fit need; -> seconds. Nothing is learned and nothing is written."""
-    from mgcbook.learning.objective import EPIPOLAR
     from mgcbook.programs.batches import pick
     from mgcbook.programs.config import preset
     from mgcbook.programs.fit import FitConfig, fit
@@ -20,10 +19,10 @@ def warm_up():
     from mgcbook.programs.train import open_data
 
     start = time.perf_counter()
-    config = replace(preset("classroom"), batch=1, triples=0)
+    config = replace(preset("classroom"), triples=0)
     learner, data = Learner(config), open_data(config)
-    number = next(i for i in range(100) if data.item(i)["flag"] == EPIPOLAR)  # an item that has all losses
-    batch = pick(data.batch([number]))
+    # As many views as in training, because which kernels run depends on the number of pixels; one face is enough.
+    batch = {name: np.repeat(array, config.batch, axis=0) for name, array in pick(data.batch([0])).items()}
     _train(learner, batch)
     _look(learner, batch)
     images, landmarks = batch["images"][0, :1], batch["landmarks"][0, :1]
