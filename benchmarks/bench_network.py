@@ -157,7 +157,7 @@ def main():
             rows.append({"what": "peak memory", "shape": shape, "MiB": {side: peak_memory(side, batch, size) for side in sides}})
             print(f"peak memory {shape}, MiB: {rows[-1]['MiB']}", flush=True)
     if options.json:
-        with open(options.json, "w") as file:
+        with open(options.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
 
 

@@ -151,7 +151,7 @@ def main():
     figures["twins"] = beside_twins(options.level, options.sizes[0], max(options.rounds // 3, 3))
     figures["scaling"] = scaling(options.level, options.sizes[0], options.batch, options.rounds)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def scatter_add(out, index, values):
 
 
 def kernels_for(*arrays):
-    """The module of kernels that fits these bare arrays: Numba-CUDA, Numba, or the NumPy twins where Numba is missing."""
+    """The module of kernels that fits these bare arrays: Numba-CUDA, Numba, or the NumPy twins where Numba is missing or off."""
     for array in arrays:
         if hasattr(array, "kernels"):  # stand-ins for CuPy bring their own
             return array.kernels
@@ -148,10 +148,10 @@ def _kernels(where):
 @functools.cache
 def _has_numba():
     try:
-        import numba  # noqa: F401
+        import numba
     except ImportError:
         return False
-    return True
+    return not numba.config.DISABLE_JIT  # then kernels would be Python's slow loops, and some could not run at all
 
 
 def check_indices(name, indices, count):

@@ -1,7 +1,8 @@
-"""Writing files so that an interrupted or failed write leaves what was there before."""
+"""Writing files so that an interrupted or failed write leaves what was there before, and a place where that can be done."""
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -35,3 +36,16 @@ def atomic_write(path):
                 f"{path}: cannot be written ({error.strerror or error}); what was there before is unchanged"
             ) from error
         raise
+
+
+def spare_folder():
+    """A folder among the temporary files that this user alone can write into, for caches that have no other place; or None."""
+    path = Path(tempfile.gettempdir()) / f"mgcbook-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError:
+        return None
+    # Anybody can make a folder of that name there: what lies in somebody else's is not to be trusted.
+    is_ours = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+    return path if stat.S_ISDIR(found.st_mode) and is_ours else None

@@ -1,7 +1,7 @@
 """Files that were computed once and can be computed again: where they live.
 
-The folder is $MGCBOOK_CACHE, else the user's cache directory. It may be read-only or full: then a warning is given and
-nothing is kept.
+The folder is $MGCBOOK_CACHE, else the user's cache directory. It may be read-only or full: then one warning is given, and a
+folder among the temporary files takes its place.
 """
 
 import contextlib
@@ -10,6 +10,10 @@ import os
 import sys
 import warnings
 from pathlib import Path
+
+from mgcbook.files import spare_folder
+
+_warned = set()  # folders
 
 
 def cache_dir():
@@ -44,19 +48,40 @@ def cached(name, build, load, save, *, outdated=None):
         outdated: pattern of file names; when something new was kept, the other files of that pattern are removed.
     """
     path = cache_dir() / name
-    if path.is_file():
+    for place in (path, *_spare(cache_dir(), name)):
         try:
-            return load(path)
+            if place.is_file():
+                return load(place)
         except (ValueError, OSError) as error:
-            warnings.warn(f"{path}: cannot be read ({error}); it is built again", stacklevel=3)
+            warnings.warn(f"{place}: cannot be read ({error}); it is built again", stacklevel=3)
     value = build()
     try:
         save(value, path)
     except OSError as error:
-        warnings.warn(f"{path}: cannot be written ({error}); set MGCBOOK_CACHE to a folder that can", stacklevel=3)
+        _warn_once(cache_dir(), error)
+        for place in _spare(cache_dir(), name):
+            with contextlib.suppress(OSError):
+                save(value, place)
         return value
     for old in path.parent.glob(outdated) if outdated else ():
         if old != path:
             with contextlib.suppress(OSError):
                 old.unlink()
     return value
+
+
+def _spare(folder, name):
+    """Where a file is kept if it cannot be kept in the folder, [path] or []; a folder that can be written has no need of it."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    spare = spare_folder()
+    return [] if spare is None else [spare / name]
+
+
+def _warn_once(folder, error):
+    if folder not in _warned:
+        _warned.add(folder)
+        spare = spare_folder()
+        instead = "nothing is kept" if spare is None else f"{spare} is used instead"
+        warnings.warn(f"cache: {error}; {instead}; set MGCBOOK_CACHE to a folder that can be written", stacklevel=4)

@@ -159,12 +159,12 @@ def _complete(folder, plan):
     if description.source != plan:
         raise DataError(f"{folder}: holds another data set; choose another folder, or remove this one first")
     _remove_parts(folder)
-    return Summary(description, [json.loads(line) for line in (folder / SKIPPED).read_text().splitlines()])
+    return Summary(description, [json.loads(line) for line in (folder / SKIPPED).read_text(encoding="utf-8").splitlines()])
 
 
 def _read_note(parts, number):
     path = parts / f"{number:05d}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _write_part(parts, number, preparation, numbers):

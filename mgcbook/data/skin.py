@@ -37,7 +37,7 @@ CHEEKS_AND_NOSE = [1, 2, 3, 13, 14, 15, 27, 28, 29, 30, 31, 32, 33, 34, 35, 48, 
 @functools.cache
 def _mixtures():
     """Both mixtures as one matrix: log density of each of 32 Gaussians = (x^2, x, 1) @ matrix; -> (7, 32)."""
-    table = json.loads(Path(__file__).with_name("skin_colors.json").read_text())
+    table = json.loads(Path(__file__).with_name("skin_colors.json").read_text(encoding="utf-8"))
     rows = np.array([table["skin"], table["other"]])  # (2, 16, 7)
     weight, mean, variance = rows[..., 0], rows[..., 1:4], rows[..., 4:7]
     log_weight = np.log(weight / weight.sum(axis=1, keepdims=True))

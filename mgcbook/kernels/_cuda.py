@@ -113,7 +113,7 @@ def load(ptx):
     # From a file, because CuPy takes a text for source that is yet to be compiled.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.ptx"
-        path.write_text(ptx)
+        path.write_text(ptx, encoding="ascii")
         module = cupy.RawModule(path=str(path))
         function = module.get_function(entry_of(ptx))
         function.kernel  # noqa: B018 (loads the file while it is there)

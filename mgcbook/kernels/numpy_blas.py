@@ -23,7 +23,7 @@ def _libraries():
     if sys.platform == "darwin":
         yield "/System/Library/Frameworks/Accelerate.framework/Accelerate"
     if os.path.exists("/proc/self/maps"):
-        with open("/proc/self/maps") as lines:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as lines:
             yield from sorted({line.split()[-1] for line in lines if "blas" in line and ".so" in line})
 
 

@@ -25,8 +25,10 @@ def test_what_was_built_is_read_the_next_time(tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_only_warns(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MGCBOOK_CACHE", str(tmp_path / "file"))
-    with pytest.warns(UserWarning, match="set MGCBOOK_CACHE"):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.warns(UserWarning, match="is used instead; set MGCBOOK_CACHE"):
         assert text_cached("a.txt", lambda: "built") == "built"
+    assert text_cached("a.txt", lambda: pytest.fail("built twice")) == "built"
 
 
 def test_outdated_files_make_room(tmp_path, monkeypatch):

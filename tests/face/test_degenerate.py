@@ -161,3 +161,12 @@ def test_a_mesh_of_nothing_draws_nothing(size, vertices, batch):
     for name, array in found.items():
         assert len(array) == batch and not array.any(), name
     assert slope(points, none, camera).shape == points.shape
+
+
+def test_a_triangle_with_a_corner_twice_has_no_normal(rng):
+    points = rng.normal(size=(2, 12, 3)).astype(np.float32)
+    triangles = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    more = np.concatenate([triangles, rng.integers(0, 12, (40, 1)).astype(np.int32)[:, [0, 0, 0]]])
+    more[2:, 1:] = rng.integers(0, 12, (40, 1))  # (a, b, b)
+    assert_array_equal(vertex_normals(points, more), vertex_normals(points, triangles))
+    assert_array_equal(vertex_normals(points, np.roll(more, 1, axis=1)), vertex_normals(points, np.roll(triangles, 1, axis=1)))

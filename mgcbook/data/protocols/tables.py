@@ -20,7 +20,7 @@ NOTES = {
 @functools.cache
 def published():
     """The tables of the paper: name -> {"title", "source", "columns", "rows": {method: numbers}}."""
-    return json.loads(Path(__file__).with_name("published.json").read_text())
+    return json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
 
 
 def table(name, numbers, label="this run"):

@@ -1,7 +1,8 @@
 """Normals of a triangle mesh in Numba, forward and backward. See the twin for the equations.
 
 One block is one mesh: its triangles are added up in their order, so the same bits come out for any number of threads. Measured
-on 15 meshes of 4 312 vertices: 50 (forward) and 44 times (backward) as fast as the twin.
+on 15 meshes of 4 312 vertices: 50 (forward) and 44 times (backward) as fast as the twin. Exact: with products and sums fused, the
+cross product of an edge with itself is not 0, and a triangle with a corner twice would get a normal (fused: 0.9 of the time).
 """
 
 import numpy as np
@@ -80,7 +81,7 @@ def _add_up(points, triangles, floor, sums):
         _add(sums, c, n)
 
 
-@kernel
+@kernel(exact=True)
 def _vertex_normals(start, stop, vertices, triangles, floor, out):
     for item in range(start, stop):
         sums = out[item]
@@ -89,7 +90,7 @@ def _vertex_normals(start, stop, vertices, triangles, floor, out):
             sums[v, 0], sums[v, 1], sums[v, 2] = _unit(sums[v, 0], sums[v, 1], sums[v, 2], floor)[0]
 
 
-@kernel
+@kernel(exact=True)
 def _vertex_normals_gradient(start, stop, vertices, triangles, gradient, floor, sums, out):
     for item in range(start, stop):
         points, total, into = vertices[item], sums[item], out[item]

@@ -20,14 +20,36 @@ import functools
 import itertools
 import os
 import queue
+import tempfile
 import threading
+import warnings
 
+import numba
 from numba import njit
+
+from mgcbook.files import spare_folder
 
 LANES = 8  # how many partial sums a kernel keeps at most: fixed, so that results do not depend on the number of threads
 
 # No nnan and ninf: a NaN must come out as a NaN, so that the training loop can name it.
 FAST = {"reassoc", "nsz", "contract", "arcp", "afn"}
+
+
+def _find_place():
+    """Let Numba keep compiled code in a spare folder, if neither this folder nor the user's cache can be written."""
+
+    def probe(x):
+        return x
+
+    try:
+        njit(cache=True)(probe)
+    except RuntimeError:  # "no locator available"
+        folder = spare_folder() or tempfile.mkdtemp(prefix="mgcbook-")
+        numba.config.CACHE_DIR = str(folder)
+        warnings.warn(f"compiled code cannot be kept beside the package; {folder} is used (see NUMBA_CACHE_DIR)", stacklevel=2)
+
+
+_find_place()
 
 
 def kernel(function=None, *, exact=False):
