@@ -73,7 +73,7 @@ $(AXE):
 	@npm --version >/dev/null 2>&1 || { echo "npm is needed once, to fetch axe-core, which checks accessibility"; exit 1; }
 	@mkdir -p $(@D) && cd $(@D) && tar xzf "$$(npm pack axe-core@4 2>/dev/null | tail -1)" --strip-components=1 package/axe.min.js package/LICENSE
 gpu-proof: ## Prove what can be proven of the GPU code without a GPU: compile, plan, simulate (2 GB in .venv-gpu; minutes)
-	@$(MAKE) --no-print-directory VENV=.venv-gpu EXTRAS=test,cuda13 gpu-proof-run
+	@$(MAKE) --no-print-directory VENV=.venv-gpu EXTRAS=gpu-proof gpu-proof-run
 gpu-proof-run: $(STAMP)
 	@$(PY) -m pytest -q -rs -m "not gpu" $(PROOFS) $(ARGS)
 	@NUMBA_ENABLE_CUDASIM=1 $(PY) -m pytest -q tests/programs/test_step_graph.py -k "one_step" $(ARGS)

@@ -8,8 +8,9 @@
 
     _double(x.shape[1], len(x), x, out)                  items, meshes, arguments: on the stream that CuPy uses now
 
-Numba translates a kernel to the assembly language of GPUs, and CuPy launches it: Numba's own launch waits for streams, costs ten
-times as much, and cannot be captured in a CUDA graph.
+Numba translates a kernel to the assembly language of GPUs (PTX), nvJitLink that to machine code, and CuPy launches it: Numba's own
+launch waits for streams, costs ten times as much, and cannot be captured in a CUDA graph. The driver could read PTX too, but none
+that is newer than itself, and the libraries are often newer; machine code of one major version of CUDA it runs in any case.
 
 With NUMBA_ENABLE_CUDASIM=1 in the environment, kernels run as plain Python on NumPy arrays: slow, for tests.
 """
@@ -81,7 +82,9 @@ class Kernel:
         import cupy
 
         number = int(cupy.cuda.Device().compute_capability)
-        return load(self.ptx((number // 10, number % 10)))
+        capability = number // 10, number % 10
+        ptx = self.ptx(capability)
+        return load(machine_code(ptx, capability)[0], entry_of(ptx))
 
     def __call__(self, count, meshes, *args):
         if count and meshes:
@@ -106,16 +109,25 @@ def kernel(signature):
     return lambda function: Kernel(function, signature)
 
 
-def load(ptx):
-    """CuPy's function of the one kernel in a text of PTX."""
+def machine_code(ptx, capability):
+    """A text of PTX as machine code for GPUs of a compute capability, and what the assembler says about it; needs no GPU."""
+    from cuda.core import Linker, LinkerOptions, ObjectCode
+
+    options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"])
+    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
+    return linker.link("cubin").code, linker.get_info_log()
+
+
+def load(code, name):
+    """CuPy's function of a kernel in machine code."""
     import cupy
 
     # From a file, because CuPy takes a text for source that is yet to be compiled.
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "kernel.ptx"
-        path.write_text(ptx, encoding="ascii")
+        path = Path(folder) / "kernel.cubin"
+        path.write_bytes(code)
         module = cupy.RawModule(path=str(path))
-        function = module.get_function(entry_of(ptx))
+        function = module.get_function(name)
         function.kernel  # noqa: B018 (loads the file while it is there)
     return function
 

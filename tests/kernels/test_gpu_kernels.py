@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,20 +62,18 @@ def test_every_kernel_compiles_to_single_precision(capability):
 
 
 @needs_numba_cuda
-@pytest.mark.skipif(shutil.which("ptxas") is None, reason="needs ptxas, of the CUDA toolkit (no GPU is needed)")
 @pytest.mark.parametrize("capability", [(8, 0), (9, 0)])
-def test_no_kernel_spills_registers(tmp_path, capability):
+def test_no_kernel_spills_registers(capability):
+    """The machine code that is launched, from the libraries that come with the package: no driver has to read newer PTX."""
     import mgcbook.kernels.gpu  # noqa: F401
-    from mgcbook.kernels._cuda import KERNELS
+    from mgcbook.kernels._cuda import KERNELS, entry_of, machine_code
 
     for kernel in KERNELS:
-        source = tmp_path / f"{kernel.__name__}.ptx"
-        source.write_text(kernel.ptx(capability))
-        command = ["ptxas", "-v", "-arch=sm_{}{}".format(*capability), source, "-o", tmp_path / "cubin"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr, f"{kernel.__name__}: {done.stderr}"
-        assert int(re.search(r"Used (\d+) registers", done.stderr)[1]) <= 80, kernel.__name__
+        ptx = kernel.ptx(capability)
+        code, log = machine_code(ptx, capability)
+        assert code.startswith(b"\x7fELF") and entry_of(ptx).encode() in code
+        assert "0 bytes spill stores, 0 bytes spill loads" in log, f"{kernel.__name__}: {log}"
+        assert int(re.search(r"Used (\d+) registers", log)[1]) <= 80, kernel.__name__
 
 
 @needs_numba_cuda
