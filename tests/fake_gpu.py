@@ -274,6 +274,7 @@ def cupy():
     cuda = types.SimpleNamespace(
         Stream=Stream, Event=Event, MemoryPool=MemoryPool, alloc_pinned_memory=lambda size: bytearray(size),
         using_allocator=lambda allocator=None: contextlib.nullcontext())  # fmt: skip
+    cuda.runtime = types.SimpleNamespace(memGetInfo=lambda: (1 << 30, 1 << 30))
     return types.SimpleNamespace(cuda=cuda, empty=lambda shape, dtype=float: DeviceArray(np.empty(shape, dtype)))
 
 

@@ -48,15 +48,17 @@ class Batches:
         order: order(step) gives the indices.
         first: the step of the first batch.
         ahead: how many are made before they are asked for; 0 makes each when it is wanted.
+        choose: what of a batch is given; None: what the losses need.
     """
 
-    def __init__(self, data, order, first, ahead=2):
+    def __init__(self, data, order, first, ahead=2, choose=None):
+        self._choose = choose or pick
         self._data, self._order, self._step = data, order, first
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="mgcbook-batches") if ahead else None
         self._waiting = [self._pool.submit(self._make, first + i) for i in range(ahead)]
 
     def _make(self, step):
-        return pick(self._data.batch(self._order(step)))
+        return self._choose(self._data.batch(self._order(step)))
 
     def next(self):
         """The next batch; an error while it was made is raised here."""
@@ -106,5 +108,5 @@ def pick(batch):
 
 def examples(data, count):
     """A batch to look at: of an endless collection items that training does not reach, of a data set the first ones."""
-    data = data.endless if isinstance(data, Kept) else data
+    data = getattr(data, "endless", data)
     return pick(data.batch(range(min(count, len(data))) if hasattr(data, "__len__") else range(2**32 - count, 2**32)))

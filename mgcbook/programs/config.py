@@ -54,7 +54,8 @@ class TrainConfig:
     data: str = "synthetic"
     """"synthetic": faces made while training; otherwise a folder with a data set."""
     triples: int = 0
-    """How many different synthetic triples, kept in memory and shown again in every round; 0: none is seen twice."""
+    """How many different synthetic triples, kept in memory (of the GPU, where it computes) and shown again in every round;
+    0: none is seen twice, and a GPU waits for each."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the step is computed; "cuda" is an NVIDIA GPU (`mgcbook doctor` says what is missing)."""
     precision: Literal["tf32", "float32", "bf16"] = "tf32"

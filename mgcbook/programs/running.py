@@ -10,6 +10,7 @@ from mgcbook.errors import NumericalError
 from mgcbook.learning import optim
 from mgcbook.learning.objective import shared_counts
 from mgcbook.programs import checkpoint, guard, parallel
+from mgcbook.programs.bank import Shelf
 from mgcbook.programs.batches import examples
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.programs.config import to_dict
@@ -45,7 +46,7 @@ class Run:
         if config.device == "cuda":
             from mgcbook.programs.step_graph import DeviceStep
 
-            self._device = DeviceStep(learner, state, config, comm)
+            self._device = DeviceStep(learner, state, config, comm, shelf=data if isinstance(data, Shelf) else None)
 
     def steps(self, batches, stop):
         """Do the steps that are left; a generator of Report."""

@@ -16,6 +16,7 @@ from mgcbook.kernels.precision import precise
 from mgcbook.kernels.twins.flat import BAD, DONE
 from mgcbook.learning import optim
 from mgcbook.learning.flat import Flat
+from mgcbook.programs.bank import Bank
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.tape import value_and_grad
 
@@ -33,9 +34,10 @@ class DeviceStep:
         state: the TrainingState to begin with, host arrays.
         config: TrainConfig.
         comm: the other processes (`mgcbook.programs.parallel`), or None.
+        shelf: where the batches come from if they are to stay on the device (`mgcbook.programs.bank`), or None.
     """
 
-    def __init__(self, learner, state, config, comm=None):
+    def __init__(self, learner, state, config, comm=None, shelf=None):
         from mgcbook.kernels.gpu.graph import Queue
 
         self.config, self._rng = config, state.rng
@@ -52,15 +54,20 @@ class DeviceStep:
             report[DONE] = state.step
             self._report = to_device(report, "cuda")
         self._numbers = self._report[:LOSSES]
+        self._bank = None if shelf is None else Bank(shelf, self._queue)
 
     def advance(self, batch, rate):
         """Begin one step; returns before it is done.
 
         Args:
-            batch: host arrays, of the same shapes in every step.
+            batch: host arrays, of the same shapes in every step; what a Shelf gives, if there is one.
             rate: learning rate.
         """
         self._step += 1
+        if self._bank:
+            new, batch = batch["new"], {name: value for name, value in batch.items() if name != "new"}
+            if new:
+                self._bank.add(*new)
         self._batches.append((self._step, batch))
         self._load({**batch, "rate": np.full(1, rate, np.float32)})
         if not self.config.graph:
@@ -85,7 +92,9 @@ class DeviceStep:
     def _once(self):
         """One step on the arrays that stay where they are; what a graph holds."""
         inputs = self._feeder.inputs
-        batch = {name: array for name, array in inputs.items() if name != "rate"}
+        batch = {name: array for name, array in inputs.items() if name not in ("rate", "index")}
+        if self._bank:
+            batch |= self._bank.read(inputs["index"])
         kernels = kernels_for(self._report)
         with precise(self.config.precision == "float32"):
             (loss, (terms, _, norms)), grads = self._play(self._params.arrays, self._norms.arrays, batch)
@@ -106,11 +115,18 @@ class DeviceStep:
         with self._queue.stream:
             report = to_host(self._report)
         bad = int(report[BAD])
-        found = next((entry for entry in self._batches if entry[0] == bad), None) if bad else None
+        found = next(((step, self._whole(batch)) for step, batch in self._batches if step == bad), None) if bad else None
         if not bad:
             self._batches.clear()
         names = self._names or ()
         return {name: float(report[LOSSES + place]) for place, name in enumerate(names)}, found
+
+    def _whole(self, batch):
+        """A host batch with its pictures, also where they are on the device only."""
+        if not self._bank:
+            return batch
+        rest = {name: array for name, array in batch.items() if name not in ("index", "flags")}
+        return {**self._bank.host_batch(batch["index"], batch["flags"]), **rest}
 
     def state(self):
         """Wait, and read the state after the last step that was not bad; a TrainingState with host arrays."""

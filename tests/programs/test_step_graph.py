@@ -1,5 +1,6 @@
 """Training on a GPU, on a stand-in for CuPy whose streams are as late as they may be and whose graphs repeat what they saw."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from mgcbook.learning.decoder import Decoder
 from mgcbook.learning.objective import total_loss
 from mgcbook.learning.resnet import init_resnet, resnet
 from mgcbook.programs import checkpoint, guard
+from mgcbook.programs.batches import Kept
 from mgcbook.programs.config import TrainConfig
 from mgcbook.programs.train import CHECKPOINTS, train
 from tests import fake_gpu
@@ -78,6 +80,23 @@ class FaceData:
         if self.broken in indices:
             batch["landmarks"][1, 2, 3, 0] = np.nan
         return batch
+
+
+class EightBits:
+    """An endless collection of multiples of 1/255; item `broken` has a NaN in one of its landmarks."""
+
+    def __init__(self, broken=None, size=32):
+        self.broken, self.camera, self.made = broken, LENS.resized(size, size), []
+
+    def batch(self, indices):
+        self.made += indices
+        items = [toy_batch(np.random.default_rng([7, index]), self.camera, 1, VIEWS, [2]) for index in indices]
+        batch = {name: np.concatenate([item[name] for item in items]) for name in items[0]}
+        batch = {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in batch.items()}
+        for place, index in enumerate(indices):
+            if index == self.broken:
+                batch["landmarks"][place, 2, 3, 0] = np.nan
+        return {**batch, **{name: np.rint(255 * batch[name]) / np.float32(255) for name in ("images", "skin")}}
 
 
 def faces(**settings):
@@ -190,6 +209,46 @@ def test_losses_with_maps_of_bfloat16_follow_those_of_float32(any_gpu, tmp_path)
         assert_allclose(ours.losses["total"], theirs.losses["total"], rtol=0.03)
     assert found[0].losses["total"] != expected[0].losses["total"], "nothing was rounded"
     assert {array.dtype for array in state.params.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("graphed", [False, True])
+def test_kept_items_stay_on_the_device(gpu, tmp_path, monkeypatch, graphed):
+    """Each is made and copied once; the numbers are those of host batches."""
+    data, copied = EightBits(), []
+    copy = graph.copy_rows
+    monkeypatch.setattr(graph, "copy_rows", lambda *args: copied.extend(args[2]) or copy(*args))
+    expected = run(faces(triples=3, steps=6), Kept(EightBits(), 3), FaceLearner(faces()), tmp_path / "cpu")
+    config = faces(device="cuda", graph=graphed, triples=3, steps=6)
+    found = run(config, Kept(data, 3), FaceLearner(config), tmp_path / "cuda")
+    same(found, expected, 5e-3)
+    assert sorted(data.made) == [0, 0, 1, 2], "once to see how large they are, then each once"
+    assert sorted(copied) == 3 * [0] + 3 * [1] + 3 * [2], "images, skin, landmarks"
+
+
+def test_kept_items_that_do_not_fit_stay_on_the_host(gpu, tmp_path, monkeypatch):
+    monkeypatch.setattr(graph, "free_bytes", lambda: 10_000)
+    monkeypatch.setattr(graph, "copy_rows", None)
+    config = faces(device="cuda", triples=3, steps=3)
+    found = run(config, Kept(EightBits(), 3), FaceLearner(config), tmp_path / "cuda")
+    assert found[1].step == 3
+
+
+def test_a_bad_kept_item_is_named_with_its_pictures(gpu, tmp_path):
+    config = faces(device="cuda", graph=True, report_every=3, triples=4, steps=6)
+    with pytest.raises(NumericalError, match=r"batch landmarks is not finite"):
+        run(config, Kept(EightBits(broken=2), 4), FaceLearner(config), tmp_path / "bad")
+    *_, kept = guard.load_bad_batch(next((tmp_path / "bad").glob("bad-step-*")))
+    assert kept["batch"]["images"].shape == (ITEMS, VIEWS, 32, 32, 3) and np.isnan(kept["batch"]["landmarks"]).any()
+
+
+def test_a_graph_keeps_what_a_cache_may_drop(gpu):
+    from mgcbook.kernels.gpu import runtime
+
+    x, fans = DeviceArray(np.zeros(3, np.float32)), object()
+    captured = graph.StepGraph(lambda: (runtime.hold(fans), np.add(x, 1, out=x)), graph.Queue())
+    assert sys.getrefcount(fans) > 2 + 1 and captured._held and all(kept is fans for kept in captured._held)
+    runtime.hold(object())
+    assert all(kept is fans for kept in captured._held), "what comes later is not its business"
 
 
 def test_batches_are_copied_while_the_step_before_is_computed(gpu):

@@ -12,7 +12,9 @@ import math
 
 import numpy as np
 
-__all__ = ["Feeder", "Queue", "StepGraph"]
+from .runtime import holding
+
+__all__ = ["Feeder", "Queue", "StepGraph", "copy_rows", "empty", "free_bytes"]
 
 ALIGNED = 256
 """Bytes; where arrays begin in a block that is copied at once."""
@@ -62,8 +64,8 @@ class StepGraph:
     """
 
     def __init__(self, step, queue, *, warm_up=3, keep=()):
-        self._queue = queue
-        with queue:
+        self._queue, self._step = queue, step  # what the step refers to has to stay, as the graph knows its addresses
+        with queue, holding() as self._held:
             before = [array.copy() for array in keep]
             for _ in range(warm_up):
                 step()
@@ -100,6 +102,27 @@ def _give_up(stream):
         stream.end_capture()
     except Exception:  # a capture that is invalid says so again
         return
+
+
+def free_bytes():
+    """Of the memory of the GPU."""
+    return _cupy().cuda.runtime.memGetInfo()[0]
+
+
+def empty(shape, dtype, queue):
+    """A device array from the memory of a Queue."""
+    with queue:
+        return _cupy().empty(shape, dtype=dtype)
+
+
+def copy_rows(source, target, places, queue):
+    """target[places] = source, behind the work of the queue; waits until it is done. Host (n, ...), device (m, ...)."""
+    memory = _cupy().cuda.alloc_pinned_memory(source.nbytes)
+    host = np.frombuffer(memory, source.dtype, source.size).reshape(source.shape)
+    host[...] = source
+    for row, place in zip(host, places, strict=True):
+        target[place].data.copy_from_host_async(row.ctypes.data, row.nbytes, queue.stream)
+    queue.wait()
 
 
 class Feeder:

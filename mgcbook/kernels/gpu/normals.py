@@ -13,6 +13,7 @@ from mgcbook.arrays import to_host
 from .._cuda import cuda, device, kernel
 from ..twins.normals import FLOOR
 from .checks import indices, single
+from .runtime import hold
 
 __all__ = ["vertex_normals", "vertex_normals_gradient"]
 
@@ -48,14 +49,14 @@ def _fans_of(triangles, vertex_count):
     """Triangles (F, 3), where each vertex's fan starts (V + 1,), and 3 t + corner of each member (3 F,), beside `triangles`."""
     for known, count, fans in _latest:
         if known is triangles and count == vertex_count:  # the same array: comparing values would wait for the GPU
-            return fans
+            return hold(fans)
     places = to_host(triangles).ravel()
     order = np.argsort(places, kind="stable")
     starts = np.searchsorted(places[order], np.arange(vertex_count + 1))
     (whole,) = indices(triangles)
     fans = whole, *(np.asarray(array.astype(np.int32), like=whole) for array in (starts, order))
     _latest[:] = [(triangles, vertex_count, fans), *_latest[:3]]
-    return fans
+    return hold(fans)
 
 
 @device

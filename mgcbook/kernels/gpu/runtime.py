@@ -4,13 +4,15 @@ A CUDA graph holds addresses. So a workspace that has been handed out is never f
 stays for the graphs that know it.
 """
 
+import contextlib
 import functools
 
 import numpy as np
 
 from ..precision import uses_tf32
 
-__all__ = ["convolution_plans", "cublas", "seconds", "stream_pointer", "uses_tf32", "workspace"]
+__all__ = ["convolution_plans", "cublas", "hold", "holding", "seconds", "stream_pointer", "uses_tf32", "workspace"]
+
 
 def stream_pointer():
     """The stream that CuPy works on now."""
@@ -36,6 +38,26 @@ def seconds(run, rounds):
     except Exception:  # an engine that does not run here raises cuDNN's own kinds
         return None
     return best
+
+
+_holders = []
+
+
+@contextlib.contextmanager
+def holding():
+    """Inside, what is given to `hold` is put into the list that this yields: who keeps the list keeps the arrays."""
+    _holders.append([])
+    try:
+        yield _holders[-1]
+    finally:
+        _holders.pop()
+
+
+def hold(arrays):
+    """Arrays that outlive a step, from a cache that may drop them: a graph that is being captured keeps them for itself."""
+    if _holders:
+        _holders[-1].append(arrays)
+    return arrays
 
 
 _workspaces = {}
