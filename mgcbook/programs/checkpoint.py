@@ -95,7 +95,7 @@ def write_tensors(path, tensors, about):
     except (OSError, SafetensorError) as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).replace("Error while serializing: ", "")
+        reason = getattr(error, "strerror", None) or re.sub(r".*I/O error: (.*?) \(os error.*", r"\1", str(error))
         raise ResourceError(f"{path}: cannot be written ({reason}); what was saved before is unchanged") from error
 
 
