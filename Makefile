@@ -27,7 +27,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check gpu-proof gpu-proof-run soak fuzz lint clean
+.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check gpu-proof gpu-proof-run soak endure matrix fuzz lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -82,6 +82,10 @@ gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tes
 	@$(PY) -m pytest -q -m gpu $(ARGS)
 soak: $(STAMP) ## Train for MINUTES (30) and check that memory and step time stay flat
 	@$(PY) benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
+endure: $(STAMP) ## Kill the classroom training twenty times and compare all bits with an undisturbed run (minutes)
+	@$(PY) -m pytest -q -s tests/endurance $(ARGS)
+matrix: $(STAMP) ## Run the tests under every Python found, with the newest and the lowest allowed versions (runs/matrix; long)
+	@$(PY) tests/matrix.py $(ARGS)
 fuzz: $(STAMP) ## Give damaged files to every reader for FUZZ_MINUTES (10); findings in runs/fuzz
 	@$(PY) -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 lint: $(STAMP) ## Check the style with ruff
