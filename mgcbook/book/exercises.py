@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 CHAPTERS = {1: "arrays", 2: "tape", 3: "morphable", 4: "camera", 5: "light", 6: "raster", 7: "fitting", 8: "covisible",
-            10: "consistency", 11: "network", 12: "learning", 13: "training", 14: "measuring"}  # fmt: skip
+            9: "warping", 10: "consistency", 11: "network", 12: "learning", 13: "training", 14: "measuring"}  # fmt: skip
 """Which module of `mgcbook.book.checks` holds the exercises of which chapter."""
 
 _exercises = {}
@@ -161,6 +161,15 @@ def solution(number):
     except KeyError as error:
         return _complain(error.args[0])
     print(f"# {function.__module__}.{function.__name__}\n{inspect.getsource(function)}", end="")
+    for formula in _formulas(function):
+        print(f"\n\n# what the compiled loop does, in plain NumPy\n{inspect.getsource(formula)}", end="")
+
+
+def _formulas(function):
+    """The plain NumPy forms of the primitives that a function of the library is, or calls."""
+    module = vars(importlib.import_module(function.__module__))
+    called = [module.get(name) for name in inspect.unwrap(function).__code__.co_names]
+    return dict.fromkeys(part.twin for part in (function, *called) if getattr(part, "twin", None))
 
 
 def _complain(message, quietly=False):

@@ -244,12 +244,12 @@ for name, error, params in zip(kinds, errors, walks.values()):
     size = np.sum(params["identity"] ** 2)
     print(f"{name:8} landmarks {error:.2f} pixels off, "
           f"identity: sum of squares {size:.0f}")
-assert errors[0] < errors[1] < errors[2]
+assert errors[0] < (3 if FAST else 1) and errors[0] < errors[1] < errors[2]
 
 # %% tags=["hide-input"]
 def clay(vertices, yaw):
     """The shape alone, in grey, turned by degrees; -> (224, 224, 3)."""
-    middle = model.landmarks(vertices).mean(axis=1)[0]
+    middle = vertices.mean(axis=1)[0]
     turn = np.radians([[0.0, yaw, 0.0]])
     pose = camera_from_model(turn, np.zeros((1, 3)), decoder.main, middle)
     grey = shade(0.75 + 0 * vertices, model.vertex_normals(vertices), studio)
@@ -300,8 +300,8 @@ check("7.2", regularisation)
 #
 # Landmarks know nothing of cheeks, and nothing of colour. So draw the face and
 # compare all its pixels. Not every pixel should count the same: where hair or
-# glasses hide the skin, the model has nothing to say. A **skin weight** $w$,
-# from the colour alone, tells how likely a pixel is skin.
+# glasses hide the skin, the model has nothing to say. A **skin weight** $w$
+# says how much a pixel's colour is like skin in general, and like this skin.
 
 # %%
 from mgcbook.learning.losses import regularisation
@@ -437,7 +437,7 @@ truth, photos, theirs = draw_people(people)
 # %%
 flat = Decoder(model, lens, layout)
 begin = by_landmarks(theirs, flat, 2e-4, 20 if FAST else 200)
-few_of = lambda params: {name: p[:4] for name, p in params.items()}
+first_four = lambda params: {name: p[:4] for name, p in params.items()}
 
 
 def fit_outline(antialiased, wish=lambda view: 0.0):
@@ -445,11 +445,11 @@ def fit_outline(antialiased, wish=lambda view: 0.0):
     soft = Decoder(model, lens, layout, antialiased=antialiased)
     loss = two_d(photos[:4], theirs[:4], np.ones_like(photos[:4, ..., 0]),
                  soft, wish)
-    for params, _ in descend(loss, few_of(begin), steps // 2):
+    for params, _ in descend(loss, first_four(begin), steps // 2):
         pass
     return flat(together(params)).mask
 
-
+# %%
 outside = lambda view: 5 * np.mean((view.mask - truth.mask[:4]) ** 2)
 masks = {"hard": fit_outline(False), "soft": fit_outline(True),
          "soft, with ground": fit_outline(True, outside)}
@@ -459,31 +459,30 @@ for name, size in sizes.items():
     both = ((masks[name] > 0) & real).sum() / ((masks[name] > 0) | real).sum()
     print(f"{name:17} {100 * size:5.1f} % of the true area, "
           f"{100 * both:.1f} % in common")
+assert FAST or sizes["soft"] < sizes["hard"] - 0.02
+assert FAST or abs(sizes["soft, with ground"] - 1) < 0.02
 
 # %% tags=["hide-input"]
 figures.image_row(
     [sketches.outline(photos[1], mask[1], truth.mask[1])
      for mask in masks.values()],
-    list(masks), ["blue: missed, red: too much", "", ""],
+    list(masks),
     window=(10, 4, 86, 94), nearest=True, width=4.8,
     alt="the drawn face against the true one: hard, an outline with mistakes "
     "to either side; soft, too small all around; with the ground, nearly right",
 )
 
 # %% [markdown]
-# A surprise: with the soft outline the face *shrinks*. The reason is in the
-# render loss. It looks at the drawn face only, and beyond it the overlay is the
-# photograph itself, without any fault. At a pixel of the outline that does not
-# match, the easiest way to be right is to retreat. The slope is right; the loss
-# asks for the wrong thing. Let the ground count too, here by the true mask, and
-# the outline finds its place. But who has a true mask of a photograph?
+# (Blue is missed, red is too much.) A surprise: with the soft outline the face
+# *shrinks*. The reason is in the render loss. It looks at the drawn face only,
+# and beyond it the overlay is the photograph itself, without any fault. At a
+# pixel of the outline that does not match, the easiest way to be right is to
+# retreat. The slope is right; the loss asks for the wrong thing. Let the ground
+# count too, here by the true mask, and the outline finds its place. But who has
+# a true mask of a photograph?
 #
 # So this book's programs leave the soft outline off, as the paper does, and let
 # the landmarks of the jaw hold the outline.
-
-# %%
-assert FAST or sizes["soft"] < sizes["hard"] - 0.02
-assert FAST or abs(sizes["soft, with ground"] - 1) < 0.02
 
 # %% [markdown]
 # ## Two faces, one photograph
@@ -524,7 +523,7 @@ def front_and_side(depth):
     """Over the photograph and from the side; -> (200, 320, 3)."""
     view = face_of(depth)
     over = composite(view.image, view.mask, photo)[0]
-    both = over[14:214, 32:192], clay(view.vertices, 70)[14:214, 10:170]
+    both = over[14:214, 32:192], clay(view.vertices, 70)[14:214, 32:192]
     return np.concatenate(both, axis=1)
 
 

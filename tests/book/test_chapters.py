@@ -1,5 +1,6 @@
 """Every chapter runs as given and solved, in this process and in seconds, and keeps to the form of the book."""
 
+import inspect
 import re
 
 import nbformat
@@ -88,7 +89,7 @@ def test_exercises_rewrite_library_functions(source):
         stub = {}
         exec(cell.source, stub)
         name = task.solution.__name__
-        code, theirs = stub[name].__code__, getattr(task.solution, "__wrapped__", task.solution).__code__
+        code, theirs = stub[name].__code__, inspect.unwrap(task.solution).__code__
         assert code.co_varnames[: code.co_argcount] == theirs.co_varnames[: theirs.co_argcount], "the same arguments"
         later = "".join(other.source for other in notebook.cells[notebook.cells.index(cell) :])
         assert f"from {task.solution.__module__} import {name}" in later, "the book's own version is used afterwards"

@@ -122,6 +122,12 @@ def test_solution_prints_the_source_of_the_library(capsys):
     assert inspect.getsource(find("4.1").solution) in printed
 
 
+@pytest.mark.parametrize("number, formula", [("9.1", "def _bilinear_sample_twin("), ("3.2", "def vertex_normals_by_gathers(")])
+def test_solution_shows_the_formula_of_a_compiled_loop(number, formula, capsys):
+    solution(number)
+    assert capsys.readouterr().out.count(formula) == 1
+
+
 def test_the_attempt_cannot_spoil_later_questions():
     def spoils(points, camera):
         answer = find("4.1").solution(points, camera)
