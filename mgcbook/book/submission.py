@@ -4,7 +4,10 @@ A line of JSON each, written at once, so that what came before an endless loop c
 """
 
 import json
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 from mgcbook.book import exercises, runner
@@ -14,6 +17,7 @@ def main(notebook, report):
     """Run the cells, also after one that fails."""
     import nbformat
 
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     with open(report, "a", encoding="utf-8") as file:
 
         def write(entry):
@@ -26,6 +30,13 @@ def main(notebook, report):
                 Path(notebook).stem,
                 on_error=lambda place, error: write({"error": f"cell {place}: {type(error).__name__}: {error}"[:300]}),
             )
+
+
+def end_with(parent):
+    """End this process soon after the grader has ended, whatever the student's code is doing."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def write_down(write):
