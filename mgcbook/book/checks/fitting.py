@@ -108,11 +108,6 @@ def ignores_important(predicted, truth, important=10.0):
     return np.mean(_confidence() * _squares(predicted, truth), axis=-1)
 
 
-@landmark_loss.mistake("That is the mean of the whole batch: sum over the landmarks and coordinates only, not over the faces.")
-def mean_of_batch(predicted, truth, important=10.0):
-    return np.full(len(predicted), 1.0) * np.mean(_confidence(important) * _squares(predicted, truth))
-
-
 # ---------------------------------------------------------------- 7.2
 
 regularisation = exercise("7.2", library.regularisation)
@@ -182,11 +177,6 @@ def means(parts, weights=library.PAPER_WEIGHTS):
 @regularisation.mistake("Those are sizes, not squares: with the square, one large number costs more than many small ones.")
 def sizes(parts, weights=library.PAPER_WEIGHTS):
     return _weighted(parts, weights, lambda x: np.sum(np.abs(x), axis=-1))
-
-
-@regularisation.mistake("The root of a sum of squares is a length; leave the root out.")
-def lengths(parts, weights=library.PAPER_WEIGHTS):
-    return _weighted(parts, weights, lambda x: np.sqrt(np.sum(x**2, axis=-1)))
 
 
 @regularisation.mistake("All three count 1 here: multiply by weights.reg_identity, reg_expression and reg_albedo.")
@@ -327,9 +317,3 @@ def empty_mask(rendered, photo, mask, skin):
 @render_loss.mistake("The root has an infinite slope at 0, and infinity times 0 is NaN: add 1e-12 inside.")
 def bare_root(rendered, photo, mask, skin):
     return _mean(mask * skin, _apart(rendered, photo, tiny=0.0))
-
-
-@render_loss.mistake("That is one number for the whole batch: sum over rows and columns only, axis=(1, 2).")
-def one_for_all(rendered, photo, mask, skin):
-    weight = mask * skin
-    return np.ones(len(mask)) * np.sum(weight * _apart(rendered, photo)) / (np.sum(weight) + 1e-6)
