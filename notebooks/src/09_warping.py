@@ -9,11 +9,11 @@
 # %% [markdown]
 # # 9 · Warping
 #
-# Two photographs of one face, and the depth of one of them: then we know where
-# each of its pixels is in the other. Read the colour there, and the first
-# photograph can be put together from pixels of the second. If it comes out
-# wrong, the depth was wrong. This is Eq. 2 of the paper, and it turns a second
-# photograph into a teacher of depth.
+# Two photographs of one face, how it turned between them, and the depth of one:
+# then we know where each of its pixels is in the other. Read the colour there,
+# and the first photograph can be put together from pixels of the second. If it
+# comes out wrong, the depth was wrong. This is Eq. 2 of the paper, and it makes
+# a second photograph a teacher of depth.
 #
 # You need chapters 4 (project, unproject, poses) and 8 (the covisible map).
 
