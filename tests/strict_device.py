@@ -251,6 +251,8 @@ def _check_name(function):
 
 def _check_arguments(function, args, kwargs):
     """CuPy's functions have fewer arguments than NumPy's."""
+    if "device" in kwargs:  # NumPy hands it on by itself: np.ones, np.full and np.eye with `like`
+        raise TypeError(f"np.{function.__name__} of CuPy: no argument 'device'")
     twin = _cupy_twin(function)
     try:
         signature = inspect.signature(twin)

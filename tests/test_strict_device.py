@@ -176,3 +176,11 @@ def test_a_training_step_of_the_network_never_waits(rng, depth, fused, dtype):
         assert_allclose(device_state[name].get(), new_state[name], rtol=tolerance, atol=tolerance, err_msg=name)
     assert not np.array_equal(device_new["fc.bias"].get(), params["fc.bias"])
     assert_allclose(device_new["fc.bias"].get(), new["fc.bias"], rtol=tolerance)
+
+
+def test_arrays_that_numpy_fills_itself_are_refused_with_like():
+    x = DeviceArray(np.ones(3, np.float32))
+    assert np.full_like(x, 7, shape=(2, 2)).shape == (2, 2) and np.zeros(2, like=x).shape == (2,)
+    for make in (lambda: np.ones(2, like=x), lambda: np.full(2, 7, like=x), lambda: np.eye(2, like=x)):
+        with pytest.raises(TypeError, match="no argument 'device'"):
+            make()

@@ -35,10 +35,11 @@ def rasterize(points, triangles, focal, center, height, width, active=None, near
     (points,), (triangles,) = single(points), indices(triangles)
     batch, count = len(points), height * width
     chosen = int(active is not None)
-    active = whole(active) if chosen else np.ones((1, 1), dtype=bool, like=points)
+    active = whole(active) if chosen else np.ones_like(points, dtype=bool, shape=(1, 1))
     limits = np.float32(near), np.float32(SLIVER / float(focal) ** 2)
     lens = lens_of(focal, center)
-    keys = np.full((batch, count), NOTHING, dtype=np.uint64, like=points)
+    # Not np.full with `like`: NumPy would hand its own argument `device` on, which CuPy does not have.
+    keys = np.full_like(points, NOTHING, dtype=np.uint64, shape=(batch, count))
     _draw(len(triangles), batch, points, triangles, chosen, active, lens, limits, height, width, int(cull), keys)
     triangle = np.empty((batch, height, width), dtype=np.int32, like=points)
     barycentric = np.empty((batch, height, width, 3), dtype=np.float32, like=points)
