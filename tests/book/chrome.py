@@ -26,7 +26,8 @@ class Faults:
         self.found = []
         page.on("console", lambda message: message.type == "error" and self.found.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
-        page.on("requestfailed", lambda request: self.found.append(f"failed: {request.url}"))
+        # What is still loading when the reader leaves the page is aborted, and no fault.
+        page.on("requestfailed", lambda request: "ABORTED" in request.failure or self.found.append(f"failed: {request.url}"))
         page.on("request", lambda request: self._own(request.url, home) or self.found.append(f"asks another host: {request.url}"))
 
     @staticmethod
