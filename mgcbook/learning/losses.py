@@ -180,7 +180,7 @@ def _line_distance(fundamental_matrix, from_points, to_points, camera):
 
 
 @check_shapes(errors="B", gate="mask B")
-def gated_mean(errors, gate, count=None):
+def gated_mean(errors, gate, *, count=None):
     """Mean of the errors of the items whose gate is 1, or 0 if there is none; (B,) x 2 -> scalar.
 
     count: divide by this instead of the number of such items: where the batch is a share of a larger one.

@@ -153,7 +153,7 @@ def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False
         least = EPIPOLAR if name == "epipolar" else PHOTOMETRIC
         gate = (batch["flags"] >= least).astype(error.dtype)
         count = batch["counts"][least - 1] if "counts" in batch else None
-        terms[name] = gated_mean(np.sum(np.reshape(error, (items, sources)), axis=1), gate, count)
+        terms[name] = gated_mean(np.sum(np.reshape(error, (items, sources)), axis=1), gate, count=count)
     return terms
 
 
