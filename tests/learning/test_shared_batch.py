@@ -81,7 +81,7 @@ def test_gated_means_of_shares(rng, flags):
         gate = (flags >= least).astype(float)
         shares = in_two(
             lambda comm, gate=gate, least=least: gated_mean(
-                errors[comm.rank :: 2], gate[comm.rank :: 2], shared_counts(flags[comm.rank :: 2], comm)[least - 1]
+                errors[comm.rank :: 2], gate[comm.rank :: 2], count=shared_counts(flags[comm.rank :: 2], comm)[least - 1]
             )
         )
         assert_allclose(np.mean(shares), gated_mean(errors, gate), rtol=1e-6)
