@@ -16,6 +16,7 @@ With NUMBA_ENABLE_CUDASIM=1 in the environment, kernels run as plain Python on N
 """
 
 import functools
+import importlib.util
 import re
 import tempfile
 import types
@@ -41,7 +42,7 @@ def _load():
     try:
         from numba import cuda
 
-        if is_missing and not _simulates(cuda):
+        if is_missing and not _simulates(cuda) and importlib.util.find_spec("numba.cuda.np"):  # Numba's own has no such files
             import numba.cuda.np.arrayobj
             import numba.cuda.np.npyimpl  # noqa: F401  (the name is read while these load)
     finally:
