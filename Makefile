@@ -77,9 +77,8 @@ gpu-proof: ## Prove what can be proven of the GPU code without a GPU: compile, p
 gpu-proof-run: $(STAMP)
 	@$(PY) -m pytest -q -rs -m "not gpu" $(PROOFS) $(ARGS)
 	@NUMBA_ENABLE_CUDASIM=1 $(PY) -m pytest -q tests/programs/test_step_graph.py -k "one_step" $(ARGS)
-gpu-check: $(STAMP) ## Say what GPU and packages are found, then run the GPU tests (first: make setup EXTRAS=test,notebooks,cuda13)
-	@$(PY) -m mgcbook doctor --gpu
-	@$(PY) -m pytest -q -m gpu $(ARGS)
+gpu-check: $(STAMP) ## Check and measure all about the GPU: benchmarks/gpu, 8 minutes (first: make setup EXTRAS=test,notebooks,cuda13)
+	@$(PY) benchmarks/gpu_check.py $(ARGS)
 soak: $(STAMP) ## Train for MINUTES (30) and check that memory and step time stay flat
 	@$(PY) benchmarks/soak.py --minutes $(MINUTES) $(ARGS)
 endure: $(STAMP) ## Kill the classroom training twenty times and compare all bits with an undisturbed run (minutes)

@@ -87,8 +87,13 @@ class TorchStep:
         return functional.batch_norm(x, *running, self.params[f"{norm}.weight"], self.params[f"{norm}.bias"], training=True)
 
     def _block(self, x, name, stride):
-        y = torch.relu(self._unit(x, f"{name}.conv1", f"{name}.bn1", stride, 1))
-        y = self._unit(y, f"{name}.conv2", f"{name}.bn2", 1, 1)
+        if f"{name}.conv3.weight" in self.params:  # a bottleneck
+            y = torch.relu(self._unit(x, f"{name}.conv1", f"{name}.bn1", 1, 0))
+            y = torch.relu(self._unit(y, f"{name}.conv2", f"{name}.bn2", stride, 1))
+            y = self._unit(y, f"{name}.conv3", f"{name}.bn3", 1, 0)
+        else:
+            y = torch.relu(self._unit(x, f"{name}.conv1", f"{name}.bn1", stride, 1))
+            y = self._unit(y, f"{name}.conv2", f"{name}.bn2", 1, 1)
         if f"{name}.downsample.0.weight" in self.params:
             x = self._unit(x, f"{name}.downsample.0", f"{name}.downsample.1", stride, 0)
         return torch.relu(x + y)
