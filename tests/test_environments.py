@@ -30,7 +30,7 @@ from mgcbook.learning.resnet import init_resnet, resnet
 from mgcbook.tape import value_and_grad
 
 rng = np.random.default_rng(0)
-points = (rng.random((2, 12, 3)) * [4, 4, 1] + [-2, -2, 5]).astype(np.float32)
+points = (rng.random((2, 12, 3)) * [9, 9, 1] + [-4.5, -4.5, 5]).astype(np.float32)
 triangles = np.array([rng.permutation(12)[:3] for _ in range(6)], np.int32)
 camera = Camera(10.0, 8, 6)
 
