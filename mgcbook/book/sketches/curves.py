@@ -54,8 +54,9 @@ def panels(lines, xlabel, *, alt, columns=3, width=7.2, tall=1.75, faint=None, c
     figure = Picture(width, height, alt=alt)
     for place, (name, (x, y)) in enumerate(lines.items()):
         row, column = divmod(place, columns)
-        corner = (column + 0.17) / columns, (0.25 + (rows - 1 - row) * tall + 0.28) / height
-        axes = figure.add_axes((*corner, 0.78 / columns, (tall - 0.62) / height))
+        across, room = width / columns, 0.4  # inches of a panel, and of the numbers at its axis
+        corner = (column * across + room) / width, (0.25 + (rows - 1 - row) * tall + 0.28) / height
+        axes = figure.add_axes((*corner, (across - room - 0.06) / width, (tall - 0.62) / height))
         if faint is not None:
             axes.plot(*faint[name], color=LINE, linewidth=0.8)
         axes.plot(x, y, color=(colors or {}).get(name, BLUE))
