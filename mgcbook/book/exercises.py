@@ -210,7 +210,8 @@ def _answer(question, function):
     returned_none = []
 
     def watched(*args, **kwargs):
-        value = function(*args, **kwargs)
+        own = [part.copy() if type(part) is np.ndarray else part for part in args]  # it may write into them
+        value = function(*own, **kwargs)
         returned_none.extend([True] if value is None else [])
         return value
 
@@ -250,6 +251,10 @@ def _alike(a, b):
 
 def _difference(got, wanted):
     """The first place where two arrays differ; short ones are spelled out."""
+    if got.size == 0:  # the shape of a single number
+        return f"expected the shape {tuple(int(length) for length in wanted)}, got a single value: over which axes do you sum?"
+    if got.shape != wanted.shape and got.size > 12:
+        return f"expected {wanted.size} numbers, got {got.size}"
     if got.size <= 4 or got.shape != wanted.shape:
         return f"expected {_spell(wanted)}, got {_spell(got)}"
     wrong = np.flatnonzero(~np.isclose(got.ravel(), wanted.ravel(), rtol=1e-6, atol=1e-9))

@@ -77,7 +77,7 @@ def crashes(points, camera):
 @pytest.mark.parametrize(
     "attempt, says",
     [(crashes, "RuntimeError: of its own"), (3, "not callable"), (lambda p: p, "positional argument"),
-     (lambda p, c: "text", "expected (1, 3, 2), got ()"),
+     (lambda p, c: "text", "the shape (1, 3, 2), got a single value"),
      (lambda p, c: p[0, :, :2], "expected (1, 3, 2), got (3, 2)"), (lambda p, c: p, "expected (1, 3, 2), got (1, 3, 3)"),
      (lambda p, c: [[1], [2, 3]], "ValueError")],
 )  # fmt: skip
@@ -136,6 +136,40 @@ def test_the_attempt_cannot_spoil_later_questions():
         return answer
 
     assert examine(find("4.1"), spoils).is_solved
+
+
+@pytest.mark.parametrize("number", TASKS)
+def test_no_wrong_answer_spoils_the_questions_for_the_next(number):
+    task = TASKS[number]
+    for mistake in task.mistakes:
+        for question in task.questions:
+            exercises._answer(question, mistake.function)
+    assert examine(task, task.solution).is_solved
+
+
+def test_an_answer_may_write_into_its_arguments():
+    def in_place(image, mask, photo):
+        image += (1 - mask[..., None]) * photo
+        return image
+
+    assert examine(find("1.2"), in_place).is_solved
+
+
+def test_numpy_without_a_rule_is_named_and_not_taken_for_another_mistake():
+    def by_var(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+        batch, n = (np.mean(x, axis=(0, 1, 2)), np.var(x, axis=(0, 1, 2))), x.size // x.shape[-1]
+        mean, variance = batch if train else running
+        kept = tuple((1 - momentum) * a + momentum * b * c for a, b, c in zip(running, batch, (1, n / (n - 1)), strict=True))
+        return weight * (x - mean) / np.sqrt(variance + epsilon) + bias, kept if train else running
+
+    hint = examine(find("11.2"), by_var).hint
+    assert "np.var" in hint and "no gradient rule" in hint
+
+
+def test_shapes_are_told_in_words():
+    assert "the shape (3,), got a single value" in examine(find("7.1"), lambda q, truth, important=10.0: np.mean(q)).hint
+    four_poses = lambda source, target: tuple(np.repeat(part, 4, axis=0) for part in source)
+    assert examine(find("4.3"), four_poses).hint == "expected 12 numbers, got 48"
 
 
 def test_an_own_exercise_can_be_posed():

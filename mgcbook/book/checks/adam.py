@@ -132,3 +132,18 @@ def writes_in_place(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsil
         for name, array in fresh.items():
             old[name][...] = array
     return params, AdamState(new.step, state.m, state.v)
+
+
+@adam.mistake("Only m and v themselves are kept for the next step; m^ and v^ are made of them anew in each.")
+def keeps_the_hats(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    t, out, m, v = state.step + 1, dict(params), dict(state.m), dict(state.v)
+    for name, g in grads.items():
+        m[name] = (beta1 * m[name] + (1 - beta1) * g) / (1 - beta1**t)
+        v[name] = (beta2 * v[name] + (1 - beta2) * g**2) / (1 - beta2**t)
+        out[name] = out[name] - rate * m[name] / (np.sqrt(v[name]) + epsilon)
+    return out, AdamState(t, m, v)
+
+
+@adam.mistake("Not every parameter has a gradient: go over `grads`, and leave the others as they are.")
+def expects_all_gradients(params, grads, state, rate, *, beta1=0.9, beta2=0.999, epsilon=1e-8, donate=False):
+    return _adam(params, {name: grads[name] for name in params}, state, rate, beta1, beta2, epsilon)

@@ -133,6 +133,11 @@ def chooses_hard(image, mask, photo):
     return np.where(mask[..., None] > 0, image, photo)
 
 
+@composite.mistake("One or the other makes a jagged edge: a pixel that is a quarter covered also shows the drawing.")
+def chooses_from_half(image, mask, photo):
+    return np.where(mask[..., None] > 0.5, image, photo)
+
+
 # ---------------------------------------------------------------- 1.3
 
 transform = exercise("1.3", camera.transform)
@@ -196,3 +201,13 @@ def first_pose_for_all(rotation, translation, points):
 @transform.mistake("(B, 3) lines up with (B, V, 3) from the right, so b would meet v: translation[:, None].")
 def misses_an_axis(rotation, translation, points):
     return _turned(rotation, points) + translation
+
+
+@transform.mistake("`.T` turns all three axes round, the batch with them: rotation.swapaxes(-1, -2) turns the last two.")
+def turns_the_batch_round(rotation, translation, points):
+    return points @ rotation.T + translation[:, None]
+
+
+@transform.mistake("Points are rows here, (B, V, 3), so R stands on the right, with its axes swapped; or write 'bij,bvj->bvi'.")
+def columns_of_points(rotation, translation, points):
+    return rotation @ points + translation[:, None]

@@ -98,6 +98,22 @@ def stores_into_array(p, camera):
     return out
 
 
+@project.mistake("points_camera[..., 2] has lost the last axis and lines up wrongly: [..., 2:] keeps it, with a length of one.")
+def loses_an_axis(p, camera):
+    return camera.focal * p[..., :2] / p[..., 2] + camera.center
+
+
+@project.mistake("Those are two arrays, all u and all v: put them side by side with np.stack([u, v], axis=-1).")
+def two_arrays(p, camera):
+    u, v = _divided(p, camera)
+    return u + camera.center[0], v + camera.center[1]
+
+
+@project.mistake("The centre was divided by the depth, too: first divide, then add it.")
+def adds_center_first(p, camera):
+    return (camera.focal * p[..., :2] + np.array(camera.center)) / p[..., 2:]
+
+
 # ---------------------------------------------------------------- 4.2
 
 unproject = exercise("4.2", library.unproject)
@@ -222,3 +238,8 @@ def forgets_invert(source_from_model, target_from_model):
 def subtracts_translations(source_from_model, target_from_model):
     rotation, _ = compose(source_from_model, invert(target_from_model))
     return rotation, source_from_model[1] - target_from_model[1]
+
+
+@relative_pose.mistake("The wrong one of the two is undone: source_from_model stays as it is, the target's pose is inverted.")
+def undoes_the_source(source_from_model, target_from_model):
+    return compose(invert(source_from_model), target_from_model)

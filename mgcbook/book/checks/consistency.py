@@ -225,6 +225,12 @@ def one_ratio(synthesized, expected, covisible, *, reprojected=False):
     return _mean(covisible, np.abs(scale * synthesized - expected))
 
 
+@depth_loss.mistake("s has one number for each pair, (B,), and would line up with the columns: s[:, None, None].")
+def ratio_without_axes(synthesized, expected, covisible, *, reprojected=False):
+    scale = 1.0 if reprojected else _ratio(expected, synthesized, covisible)[:, 0, 0]
+    return _mean(covisible, np.abs(scale * synthesized - expected))
+
+
 @depth_loss.mistake("With nothing covisible s is 0 / 0, which is NaN: let both numbers that you divide by be 1 at least.")
 def nothing_to_scale(synthesized, expected, covisible, *, reprojected=False):
     scale = np.sum(expected * covisible, axis=(1, 2)) / np.sum(synthesized * covisible, axis=(1, 2))

@@ -61,6 +61,11 @@ def _(loss):
     return np.round(loss(target, source, FORWARD, CAMERA, symmetric=True), 4), [(12.0 + other) / 2]
 
 
+@epipolar_loss.question("landmarks of one face in the right pose lie on the lines of both directions: 0")
+def _(loss):
+    return np.round(loss(*_found(TURNED), TURNED, CAMERA, symmetric=True), 6), [0.0]
+
+
 @epipolar_loss.question("two views from one place have no lines: a finite slope all the same")
 def _(loss):
     target = _found(SIDEWAYS)[0]
@@ -162,3 +167,17 @@ def both_added(target_landmarks, source_landmarks, source_from_target, camera, *
     matrix = fundamental(source_from_target, camera)
     both = np.mean(_both_ways(_offsets, matrix, target_landmarks, source_landmarks, symmetric), axis=1)
     return 2 * both if symmetric else both
+
+
+@epipolar_loss.mistake("Back from the source to the target it is the transpose, F^T p': you took F in both directions.")
+def same_matrix_back(target_landmarks, source_landmarks, source_from_target, camera, *, symmetric=False):
+    matrix = fundamental(source_from_target, camera)
+    there, back = (np.abs(_offsets(matrix, *pair)) for pair in (
+        (target_landmarks, source_landmarks), (source_landmarks, target_landmarks)))
+    return np.mean((there + back) / 2 if symmetric else there, axis=1)
+
+
+@epipolar_loss.mistake("That is the first pair only: keep the letter b, 'bij,blj->bli', and take the mean over axis 1.")
+def first_pair_only(target_landmarks, source_landmarks, source_from_target, camera, *, symmetric=False):
+    matrix = fundamental(source_from_target, camera)
+    return np.mean(_both_ways(_offsets, matrix, target_landmarks, source_landmarks, symmetric), axis=1)[0]

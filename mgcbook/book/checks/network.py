@@ -122,6 +122,7 @@ ONE, NO = np.ones(1), np.zeros(1)
 
 
 def _old(channels=1):
+    """Fresh arrays each time, since a wrong answer may write into them."""
     return tuple(np.repeat(part, channels) for part in OLD)
 
 
@@ -133,7 +134,7 @@ def _(norm):
 
 @batch_norm.question("in training, 1 3 5 7 becomes -1.34 -0.45 0.45 1.34: mean 0, variance 1")
 def _(norm):
-    return norm(PIXELS, ONE, NO, OLD, train=True)[0].ravel(), np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
+    return norm(PIXELS, ONE, NO, _old(), train=True)[0].ravel(), np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
 
 
 @batch_norm.question("each channel has one mean, over all pixels of all pictures")
@@ -144,42 +145,42 @@ def _(norm):
 
 @batch_norm.question("times weight, plus bias")
 def _(norm):
-    return norm(PIXELS, 2 * ONE, 5 * ONE, OLD, train=True)[0].ravel(), 5 + 2 * np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
+    return norm(PIXELS, 2 * ONE, 5 * ONE, _old(), train=True)[0].ravel(), 5 + 2 * np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5)
 
 
 @batch_norm.question("the remembered mean moves a tenth of the way, from 10 towards 4: to 9.4")
 def _(norm):
-    return norm(PIXELS, ONE, NO, OLD, train=True)[1][0], [9.4]
+    return norm(PIXELS, ONE, NO, _old(), train=True)[1][0], [9.4]
 
 
 @batch_norm.question("and the variance from 2 towards the unbiased 20/3")
 def _(norm):
-    return norm(PIXELS, ONE, NO, OLD, train=True)[1][1], [0.9 * 2 + 0.1 * 20 / 3]
+    return norm(PIXELS, ONE, NO, _old(), train=True)[1][1], [0.9 * 2 + 0.1 * 20 / 3]
 
 
 @batch_norm.question("after training, the remembered numbers are used, and stay as they are")
 def _(norm):
-    y, running = norm(PIXELS, 2 * ONE, 5 * ONE, OLD, train=False)
-    return (y, *running), (5 + 2 * (PIXELS - 10) / np.sqrt(2 + 1e-5), *OLD)
+    y, running = norm(PIXELS, 2 * ONE, 5 * ONE, _old(), train=False)
+    return (y, *running), (5 + 2 * (PIXELS - 10) / np.sqrt(2 + 1e-5), *_old())
 
 
 @batch_norm.question("nothing that it was given has changed")
 def _(norm):
-    mine = tuple(part.copy() for part in OLD)
+    mine = _old()
     norm(PIXELS.copy(), ONE, NO, mine, train=True)
-    return mine, OLD
+    return mine, _old()
 
 
 @batch_norm.question("momentum and epsilon are used as given")
 def _(norm):
-    y, running = norm(PIXELS, ONE, NO, OLD, train=True, momentum=0.5, epsilon=4.0)
+    y, running = norm(PIXELS, ONE, NO, _old(), train=True, momentum=0.5, epsilon=4.0)
     return (y, *running), ((PIXELS - 4) / 3, np.array([7.0]), np.array([1 + 10 / 3]))
 
 
 @batch_norm.question("the tape can differentiate it")
 def _(norm):
     weights = np.array([1.0, 0, 0, 0]).reshape(1, 2, 2, 1)
-    slope = lambda f: value_and_grad(lambda x: np.sum(weights * f(x, ONE, NO, OLD, train=True)[0]))(PIXELS)[1]
+    slope = lambda f: value_and_grad(lambda x: np.sum(weights * f(x, ONE, NO, _old(), train=True)[0]))(PIXELS)[1]
     return slope(norm), slope(nn.batch_norm)
 
 
@@ -202,7 +203,7 @@ def _norm(x, weight, bias, running, train, momentum, epsilon, *, axes=(0, 1, 2),
 
 @batch_norm.mistake("One mean for all channels: np.mean(x, axis=(0, 1, 2)) leaves the last axis.")
 def all_channels(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
-    mean, variance = np.full(x.shape[-1:], np.mean(x)), np.full(x.shape[-1:], np.var(x))
+    mean, variance = np.full(x.shape[-1:], np.mean(x)), np.full(x.shape[-1:], np.mean((x - np.mean(x)) ** 2))
     if not train:
         return nn.batch_norm(x, weight, bias, running, train=False)
     _, kept = nn.batch_norm(x, weight, bias, running, train=True)
@@ -214,7 +215,8 @@ def pixels_apart(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5)
     if not train:
         return nn.batch_norm(x, weight, bias, running, train=False)
     _, kept = nn.batch_norm(x, weight, bias, running, train=True)
-    return _normed(x, weight, bias, np.mean(x, axis=0), np.var(x, axis=0), epsilon), kept
+    mean = np.mean(x, axis=0)
+    return _normed(x, weight, bias, mean, np.mean((x - mean) ** 2, axis=0), epsilon), kept
 
 
 @batch_norm.mistake("That divides by the variance; the size of the numbers is its root, the standard deviation.")
@@ -252,9 +254,21 @@ def remembers_biased(x, weight, bias, running, *, train, momentum=0.1, epsilon=1
     return _norm(x, weight, bias, running, train, momentum, epsilon, unbias=False)
 
 
+@batch_norm.mistake("n counts the pixels of all pictures, B H W, and not the pictures alone.")
+def counts_pictures(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    y, kept = _norm(x, weight, bias, running, train, momentum, epsilon)
+    variance = np.mean((x - np.mean(x, axis=(0, 1, 2))) ** 2, axis=(0, 1, 2))
+    return y, (kept[0], (1 - momentum) * running[1] + momentum * variance * len(x) / (np.float64(len(x)) - 1))
+
+
 @batch_norm.mistake("Without `train` the remembered mean and variance are used, not those of the batch.")
 def always_the_batch(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
     return _norm(x, weight, bias, running, train, momentum, epsilon, use=True)
+
+
+@batch_norm.mistake("`train` is never asked: without it the remembered numbers are used, and come back as they are.")
+def ignores_train(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
+    return _norm(x, weight, bias, running, True, momentum, epsilon)
 
 
 @batch_norm.mistake("In training the batch's own mean and variance are used; the remembered ones are for later.")

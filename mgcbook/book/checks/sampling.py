@@ -122,6 +122,32 @@ def along_rows_only(image, uv):
     return _sample(image, np.stack([uv[..., 0], np.floor(uv[..., 1]) + 0.5], axis=-1))
 
 
+def _corners(image, uv, pick):
+    """The four centres around a place, mixed; pick(b, y, x) reads the picture."""
+    x, y = uv[..., 0] - 0.5, uv[..., 1] - 0.5
+    left, top, b = np.floor(x).astype(int), np.floor(y).astype(int), np.arange(len(image))[:, None, None]
+    f, g = (x - left)[..., None], (y - top)[..., None]
+    above = (1 - f) * (1 - g) * pick(b, top, left) + f * (1 - g) * pick(b, top, left + 1)
+    return above + (1 - f) * g * pick(b, top + 1, left) + f * g * pick(b, top + 1, left + 1)
+
+
+@bilinear_sample.mistake("The last column has no neighbour to its right, the last row none below: let x be W - 2 at most.")
+def beyond_the_last(image, uv):
+    return _corners(image, uv, lambda b, y, x: image[b, y, x])
+
+
+@bilinear_sample.mistake("The first index is the picture's, then comes the row y, then the column x: image[b, y, x].")
+def column_first(image, uv):
+    last = image.shape[2] - 1, image.shape[1] - 1
+    return _corners(image, uv, lambda b, y, x: image[b, np.clip(x, 0, last[0]), np.clip(y, 0, last[1])])
+
+
+@bilinear_sample.mistake("image[:, y, x] reads each picture at the places of all: index with the numbers of the pictures, too.")
+def every_picture(image, uv):
+    last = image.shape[2] - 1, image.shape[1] - 1
+    return _corners(image, uv, lambda b, y, x: image[:, np.clip(y, 0, last[1]), np.clip(x, 0, last[0])])
+
+
 # ---------------------------------------------------------------- 9.2
 
 in_range = exercise("9.2", sampling.in_range)
@@ -214,3 +240,13 @@ def one_is_enough(uv, height, width):
 @in_range.mistake("Those are truth values; the mask is multiplied with colours and depths: .astype(uv.dtype).")
 def truth_values(uv, height, width):
     return _within(uv[..., 0] - 0.5, uv[..., 1] - 0.5, width - 1, height - 1, bool)
+
+
+@in_range.mistake("`and` asks one question, not one of each place: join the comparisons with &, each in brackets of its own.")
+def asks_once(uv, height, width):
+    return 0.5 <= uv[..., 0] <= width - 0.5 and 0.5 <= uv[..., 1] <= height - 0.5
+
+
+@in_range.mistake("u and v lie on the *last* axis: uv[..., 0] and uv[..., 1].")
+def first_axis(uv, height, width):
+    return _within(uv[0] - 0.5, uv[1] - 0.5, width - 1, height - 1, uv.dtype)

@@ -148,3 +148,15 @@ def first_pose_only(target_depth, source_from_target, camera):
 @correspond.mistake("That leads from the source to the target: apply the pose as it is given, source_from_target.")
 def other_direction(target_depth, source_from_target, camera):
     return _answer(target_depth, invert(source_from_target), camera)
+
+
+@correspond.mistake("`transform` wants the points of a face in one row, (B, V, 3): reshape(B, -1, 3) first, and back afterwards.")
+def pixels_in_rows(target_depth, source_from_target, camera):
+    points = unproject(pixel_grid(*target_depth.shape[1:]), target_depth, camera)
+    return _found(transform(*source_from_target, points))
+
+
+@correspond.mistake("The pixels are still in one row: give the moved points the shape (B, H, W, 3) again.")
+def stays_in_a_row(target_depth, source_from_target, camera):
+    points = _moved(target_depth, source_from_target, camera)
+    return _found(points.reshape(len(points), -1, 3), np.ones((len(points), points.shape[1] * points.shape[2])))
