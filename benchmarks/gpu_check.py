@@ -5,6 +5,7 @@
 Checks run in a process of their own, because a GPU that met one bad address refuses everything after it. When a check fails with
 more than a wrong number, takes too long, or ends its process, that is noted, and a new process goes on with the next one. After
 each check the file benchmarks/gpu/<device>.json is written anew, and a Markdown table beside it. Without a GPU: exit code 4.
+PyTorch's rows need PyTorch for CUDA; torch.compile may take minutes: --without compiled leaves it out.
 """
 
 import argparse

@@ -48,8 +48,8 @@ def goals(results, device, full=True):
     add("GPU busy in training", numbers.get("some minutes of the preset paper", {}).get("busy"), 0.9, at_least=True)
     for size, name in STEPS.items():
         ours, theirs = numbers.get(name, {}), numbers.get(f"PyTorch, {name}", {})
-        compiled = numbers.get(f"PyTorch, compiled, {size} batch", {})
         for precision in ("tf32", "bf16"):
+            compiled = numbers.get(f"PyTorch, compiled {precision}, {size} batch", {})
             mine = ours.get(f"graph {precision}")
             eager = [theirs[way] for way in (f"eager {precision}", f"channels-last {precision}") if way in theirs]
             fast = f"graph {precision}", f"compile {precision}"

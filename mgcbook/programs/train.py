@@ -138,6 +138,8 @@ def run(options):
             images = f"{config.batch} triples of {config.image_size} x {config.image_size} pixels"
             shared = f", shared by {comm.size} processes" if comm.size > 1 else ""
             print(f"{folder}: ResNet-{config.depth}, {images} a step{shared}, {config.steps} steps")
+            if config.device == "cuda" and config.data == "synthetic" and not config.triples:
+                print("faces are made on the host while training, and the GPU waits: --triples 3000 keeps that many on the GPU")
             announce()
             last = _show(reports, config.steps)
     if interrupt.name:
