@@ -8,9 +8,10 @@
 
     _double(x.shape[1], len(x), x, out)                  items, meshes, arguments: on the stream that CuPy uses now
 
-Numba translates a kernel to the assembly language of GPUs (PTX), nvJitLink that to machine code, and CuPy launches it: Numba's
-own launch waits for streams, costs ten times as much, and cannot be captured in a CUDA graph. The driver could read PTX too, but none
-that is newer than itself, and the libraries are often newer; machine code of one major version of CUDA it runs in any case.
+Numba translates a kernel to the assembly language of GPUs (PTX), nvJitLink that to machine code, and CuPy launches it:
+Numba's own launch waits for streams, costs ten times as much, and cannot be captured in a CUDA graph. The driver could read
+PTX too, but none that is newer than itself, and the libraries are often newer; machine code of one major version of CUDA it
+runs in any case.
 
 With NUMBA_ENABLE_CUDASIM=1 in the environment, kernels run as plain Python on NumPy arrays: slow, for tests.
 """
