@@ -14,15 +14,16 @@ class Flat:
     """A dict of float32 arrays as views of one buffer.
 
     Args:
-        tree: name -> array; copied, all in one place.
+        tree: name -> array; copied, all in one place, in the order of the names: processes that add up their buffers may have
+            dicts of another order (one has read its weights from a file, the others have not).
     """
 
     def __init__(self, tree):
         self.shapes = {name: tuple(array.shape) for name, array in tree.items()}
         self.places, end = {}, 0
-        for name, shape in self.shapes.items():
+        for name in sorted(self.shapes):
             self.places[name] = end
-            end += -(-math.prod(shape) // ALIGNED) * ALIGNED
+            end += -(-math.prod(self.shapes[name]) // ALIGNED) * ALIGNED
         first = next(iter(tree.values()))
         self.buffer = np.zeros(end, dtype=np.float32, like=first)
         """(n,) float32."""

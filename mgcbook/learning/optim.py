@@ -61,8 +61,8 @@ def _owned(array):
 
 
 def global_norm(grads):
-    """Length of all gradients as one vector, summed in float64; dict of arrays -> float."""
-    return math.sqrt(sum(kernels_for(g).sum_of_squares(g) for g in grads.values()))
+    """Length of all gradients as one vector, summed in float64 in the order of their names; dict of arrays -> float."""
+    return math.sqrt(sum(kernels_for(g).sum_of_squares(g) for _, g in sorted(grads.items())))
 
 
 def clip_by_norm(grads, limit):

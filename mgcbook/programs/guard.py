@@ -55,7 +55,37 @@ def check(run_folder, config, step, state, batch, result):
         f"{group}/{name}": np.ascontiguousarray(array) for group, arrays in groups.items() for name, array in arrays.items()
     }
     write_tensors(path, tensors, {"config": json.dumps(to_dict(config)), "step": str(step), "bad": bad})
-    raise NumericalError(f"step {step}: {bad} is not finite; the batch is kept: mgcbook doctor --replay {shlex.quote(str(path))}")
+    raise NumericalError(f"step {step}: {bad} is not finite; {_how(run_folder, step)}")
+
+
+def check_together(comm, run_folder, config, step, state, batch, result):
+    """`check` on each of several processes, when one of them at least has found a number that is not finite; always raises.
+
+    What is bad in one process soon is in all of them, through sums over the batch. The one whose bad number comes earliest in
+    the order of a step keeps its batch, and the others wait until it is written: whoever ends first ends all.
+
+    Raises:
+        NumericalError: on every process, naming the file.
+    """
+    groups = {"batch": batch, **result}
+    bad = [first_bad(**{name: group}) is not None for name, group in groups.items()]
+    own = bad.index(True) if any(bad) else len(bad)
+    places = comm.sum(np.where(np.arange(comm.size) == comm.rank, own, 0).astype(np.float32))
+    first = int(np.argmin(places))
+    try:
+        if comm.rank == first:
+            check(run_folder, config, step, state, batch, result)
+    finally:
+        comm.sum(np.zeros(1, np.float32))  # here all have come when the file is written
+    if places[first] == len(bad):
+        raise NumericalError(f"step {step}: a sum over the {comm.size} processes is not finite, though what each adds is")
+    raise NumericalError(f"step {step}: process {first} found a number that is not finite; {_how(run_folder, step)}")
+
+
+def _how(run_folder, step):
+    """Where the batch is kept, and what to do with it."""
+    path = Path(run_folder) / NAME.format(step)
+    return f"the batch is kept: mgcbook doctor --replay {shlex.quote(str(path))}"
 
 
 def load_bad_batch(path):

@@ -208,8 +208,11 @@ def from_process_0(comm, *trees):
 
 
 def pack(trees):
-    """Every number of some dicts of arrays, in one flat array of the first one's type."""
-    values = [value for tree in trees for value in tree.values()]
+    """Every number of some dicts of arrays, in one flat array of the first one's type.
+
+    In the order of the names: dicts that were read from a file have another order than fresh ones of the same names.
+    """
+    values = [tree[name] for tree in trees for name in sorted(tree)]
     kind = values[0].dtype
     return np.concatenate([np.ravel(value).astype(kind) for value in values])
 
@@ -219,10 +222,11 @@ def unpack(flat, trees):
     start, out = 0, []
     for tree in trees:
         found = {}
-        for name, value in tree.items():
+        for name in sorted(tree):
+            value = tree[name]
             shape = np.shape(value)
             stop = start + int(np.prod(shape))
             found[name] = np.reshape(flat[start:stop], shape).astype(getattr(value, "dtype", flat.dtype))
             start = stop
-        out.append(found)
+        out.append({name: found[name] for name in tree})
     return tuple(out)

@@ -82,9 +82,7 @@ class Run:
         grads, norm = optim.clip_by_norm(grads, config.clip_norm or np.inf)
         if not (np.isfinite(terms["total"]) and np.isfinite(norm)):
             backwards = dict(reversed(own.items()))  # the last layer's gradient is computed first
-            guard.check(self.folder, config, state.step + 1, state, batch, {**result, "gradient": backwards})
-            if self.comm.size > 1:
-                raise NumericalError(f"step {state.step + 1}: another process found a number that is not finite")
+            self._explain(state.step + 1, state, batch, {**result, "gradient": backwards})
         self._torn = True  # the arrays of the state are being written over
         params, adam = optim.adam(state.params, grads, state.adam, rate, donate=True)
         self.state = TrainingState(state.step + 1, params, adam, batch_norm, state.rng)
@@ -109,9 +107,15 @@ class Run:
         if bad is not None:
             step, batch = bad
             self.state = self._device.state()  # as the bad step found it: nothing has changed since
-            guard.check(self.folder, self.config, step, self.state, batch, self._device.examine(batch))
+            self._explain(step, self.state, batch, self._device.examine(batch))
             raise NumericalError(f"step {step}: a loss or gradient was not finite, but is when computed again; start again")
         return losses
+
+    def _explain(self, *step):
+        """Keep the batch of a step that is not finite, and raise; (number, state, batch, result)."""
+        if self.comm.size > 1:
+            guard.check_together(self.comm, self.folder, self.config, *step)
+        guard.check(self.folder, self.config, *step)
 
     def save(self):
         """Write a checkpoint, unless the last one is of this very step, or the step was interrupted at the wrong moment."""

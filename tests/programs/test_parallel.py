@@ -13,10 +13,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mgcbook.errors import ResourceError, UsageError
-from mgcbook.programs import checkpoint, parallel
+from mgcbook.errors import NumericalError, ResourceError, UsageError
+from mgcbook.learning.flat import Flat
+from mgcbook.learning.optim import global_norm
+from mgcbook.programs import checkpoint, guard, parallel
 from mgcbook.programs.metrics import read_metrics
 from mgcbook.programs.parallel import Alone, Several, check_share, from_process_0, mean_over_processes, pack, share, unpack
+from mgcbook.programs.train import train
+from mgcbook.tape import bare
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toy import ToyData, ToyLearner, small
 
 
 class Request:
@@ -118,6 +125,65 @@ def test_unpack_undoes_pack():
             name: (np.shape(value), value.dtype) for name, value in back.items()
         }
         assert all(np.array_equal(tree[name], back[name]) for name in tree)
+
+
+def test_the_order_of_the_names_does_not_matter():
+    """Weights read from a file have another order than fresh ones: each process has its own."""
+    given = trees(1)
+    turned = tuple(dict(reversed(tree.items())) for tree in given)
+    assert_array_equal(pack(given), pack(turned))
+    for tree, back in zip(turned, unpack(pack(given), turned), strict=True):
+        assert list(back) == list(tree)
+        assert all(np.array_equal(tree[name], back[name]) for name in tree)
+
+
+def test_flat_buffers_and_lengths_do_not_depend_on_the_order_of_the_names():
+    grads = {"b": np.float32([1e8])} | {name: np.float32([1]) for name in "acd"}  # 1e16 + 1 is 1e16, but 1 + 1 + 1 + 1e16 is not
+    turned = dict(reversed(grads.items()))
+    assert_array_equal(Flat(grads).buffer, Flat(turned).buffer)
+    assert_array_equal(Flat(turned).arrays["c"], grads["c"])
+    assert global_norm(grads) == global_norm(turned)
+
+
+def train_together(folder, broken=(), **settings):
+    """The reports of each of two processes, or the error that ended it."""
+    config = small(**settings)
+    return together(2, lambda comm: list(train(config, ToyData(broken), folder, learner=ToyLearner(config), comm=comm)))
+
+
+def test_going_on_with_several_processes_changes_no_bit(tmp_path):
+    """The first process has read the weights, the second was told them."""
+    for folder, steps in (("unbroken", 12), ("broken", 5), ("broken", 12)):
+        train_together(tmp_path / folder, steps=steps)
+    states = [checkpoint.latest(tmp_path / folder / "checkpoints")[1] for folder in ("unbroken", "broken")]
+    assert [state.step for state in states] == [12, 12]
+    for name, array in states[0].params.items():
+        assert_array_equal(array, states[1].params[name])
+    losses = [[report["losses"] for report in read_metrics(tmp_path / folder)] for folder in ("unbroken", "broken")]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("spreads", [False, True])
+def test_the_process_that_began_it_keeps_its_batch_before_any_ends(tmp_path, spreads):
+    """Batch norm over all processes carries a NaN to the others: what they find came from the batch of another."""
+
+    def go(comm):
+        learner = ToyLearner()
+        plain = learner.loss
+
+        def loss(params, batch_norm, batch):
+            total, (terms, rows, norms) = plain(params, batch_norm, batch)
+            everywhere = comm.sum(np.array([batch["images"].sum()])) * 0 if spreads else 0
+            return total, (terms, bare(rows) + everywhere, norms)
+
+        learner.loss = loss
+        return list(train(small(), ToyData([9]), tmp_path, learner=learner, comm=comm))
+
+    errors = together(2, go)
+    path = tmp_path / guard.NAME.format(5)
+    for error in errors:
+        assert isinstance(error, NumericalError) and str(path) in str(error), error
+    assert np.isnan(guard.load_bad_batch(path)[3]["batch"]["images"]).any()
 
 
 def test_shares_are_all_the_items_once():
