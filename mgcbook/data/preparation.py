@@ -7,6 +7,7 @@ with the same bytes as one that was not.
     DST/parts/00007.safetensors, 00007.json  ->  DST/shard-00007.safetensors, ..., items.jsonl, skipped.jsonl, dataset.json
 """
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,7 +78,8 @@ class Preparation:
         """
         if sample.landmarks is None or len(sample.landmarks) != 68:
             found = "no landmarks" if sample.landmarks is None else f"{len(sample.landmarks)} landmarks"
-            raise DataError(f"{sample.key}: training needs 68 landmarks, found {found}; give a folder of landmark files")
+            raise DataError(f"{sample.key}: training needs 68 landmarks, found {found}; lay its landmark file of the same "
+                            "name beside it (.pts, .txt, .npy, .json), or give --landmarks FOLDER")  # fmt: skip
         photo = sample.read_image()
         aligned = align(photo, sample.landmarks, self.template, self.camera)
         own = sample.read_skin()
@@ -110,7 +112,8 @@ def prepare(folder, preparation, about, *, shard_size=64, workers=1, progress=No
     if shard_size < 1 or workers < 1:
         raise UsageError(f"prepare: shard_size and workers must be at least 1, got {shard_size} and {workers}")
     folder = Path(folder)
-    plan = {"about": about, "items": len(preparation.items), "views": preparation.views, "shard_size": shard_size}
+    keys = hashlib.sha256(json.dumps([[list(keys), int(flag)] for keys, flag in preparation.items]).encode()).hexdigest()[:16]
+    plan = {"about": about, "items": len(preparation.items), "keys": keys, "views": preparation.views, "shard_size": shard_size}
     if (folder / DESCRIPTION).exists():
         return _complete(folder, plan)
     parts = folder / PARTS
@@ -195,6 +198,7 @@ def _finish(folder, parts, camera, plan, notes):
     skipped = [one for note in notes for one in note["skipped"]]
     good = [(number, note) for number, note in enumerate(notes) if note["items"]]
     if not good:
+        _remove_parts(folder)  # notes of what was bad would be believed when it is mended
         raise DataError(f"{folder}: none of {len(skipped)} items can be used; the first: {skipped[0]['reason']}")
     shards = []
     for place, (number, note) in enumerate(good):

@@ -143,7 +143,8 @@ def _faces(faces, count, decoder):
 def _check(items, decoder):
     size, camera = items["images"].shape[2:4], decoder.camera
     if "truth" not in items:
-        raise DataError("evaluate: these faces have no truth to compare with")
+        raise DataError("evaluate: these faces have no truth to compare with; for photographs there are protocols with measured "
+                        "truth, see mgcbook evaluate --help; without --data, made-up faces are measured")  # fmt: skip
     if size != (camera.height, camera.width):
         expected = f"{camera.width} x {camera.height}"
         raise DataError(f"evaluate: pictures of {size[1]} x {size[0]} pixels, but the decoder's are {expected}")

@@ -59,6 +59,7 @@ def run(options: PrepareOptions):
     from tqdm.auto import tqdm
 
     from mgcbook.data.align import alignment_template
+    from mgcbook.data.dataset_format import DESCRIPTION
     from mgcbook.data.preparation import SKIPPED, Preparation, prepare
     from mgcbook.programs.reconstruct import open_model
 
@@ -72,12 +73,15 @@ def run(options: PrepareOptions):
     preparation = Preparation(source, alignment_template(model, camera), camera, views=options.views, limit=options.limit,
                               rng=np.random.default_rng(options.seed))  # fmt: skip
     about = {"kind": options.kind, "face": model.name, "seed": options.seed, "settings": settings}
+    was_there = (options.out / DESCRIPTION).exists()
     with tqdm(total=len(preparation.items), unit="item", disable=None) as bar:
         summary = prepare(options.out, preparation, about, shard_size=options.shard_size, workers=options.workers,
                           progress=lambda done, _: bar.update(done - bar.n))  # fmt: skip
     print(f"{options.out}: {summary.description.count} items of {preparation.views} views")
+    if was_there:
+        print(f"it was finished before; to prepare it again, remove {options.out} first")
     if summary.skipped:
-        print(f"{len(summary.skipped)} items left out, see {options.out / SKIPPED}; the first: {summary.skipped[0]['reason']}")
+        print(f"{len(summary.skipped)} left out, see {options.out / SKIPPED}; the first: {summary.skipped[0]['reason']}")
 
 
 def _setting(text):

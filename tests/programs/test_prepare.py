@@ -70,6 +70,9 @@ def test_good_pictures_are_prepared_and_bad_ones_listed(tmp_path, photos, templa
     assert again == summary, "a finished one is kept"
     with pytest.raises(DataError, match="another data set"):
         prepare(tmp_path / "a", preparation(photos, template), {"kind": "folder"}, shard_size=3)
+    (photos / "6.png").rename(photos / "7.png")
+    with pytest.raises(DataError, match="another data set"):
+        prepare(tmp_path / "a", preparation(photos, template), {"kind": "folder"}, shard_size=2)
 
 
 def test_skin_weighs_nothing_beyond_the_photograph(tmp_path, template, rng):
@@ -117,8 +120,12 @@ def test_a_failure_anywhere_leaves_what_a_restart_completes(tmp_path, photos, te
 
 def test_all_bad_is_an_error(tmp_path, template, rng):
     write_image(tmp_path / "a.png", rng.random((40, 40, 3)))
-    with pytest.raises(DataError, match="none of 1 items"):
+    with pytest.raises(DataError, match=r"none of 1 items.*--landmarks"):
         prepare(tmp_path / "out", preparation(tmp_path, template), {})
+    write_image(tmp_path / "a.png", np.full((90, 80, 3), 0.8) * [1, 0.75, 0.6])
+    write_landmarks(tmp_path / "a.pts", template)
+    summary = prepare(tmp_path / "out", preparation(tmp_path, template), {})
+    assert summary.description.count == 1, "what was missing is there now: nothing of the first time is in the way"
     with pytest.raises(DataError, match="no item of 3 views"):
         Preparation(open_source("folder", tmp_path, together="person"), template, CAMERA, views=3)
 
@@ -127,7 +134,9 @@ def test_the_command_says_what_was_left_out(tmp_path, photos, capsys):
     settings = ("together=nothing",)
     run(PrepareOptions("folder", photos, tmp_path / "out", size=48, face="light", views=1, limit=4, settings=settings))
     said = capsys.readouterr().out
-    assert "3 items of 1 views" in said and "1 items left out" in said and "2.png" in said
+    assert "3 items of 1 views" in said and "1 left out" in said and "2.png" in said and "finished before" not in said
+    run(PrepareOptions("folder", photos, tmp_path / "out", size=48, face="light", views=1, limit=4, settings=settings))
+    assert "finished before; to prepare it again" in capsys.readouterr().out
     with pytest.raises(UsageError, match="no such setting"):
         run(PrepareOptions("folder", photos, tmp_path / "out2", settings=("lights=3",)))
     with pytest.raises(UsageError, match="NAME=VALUE"):
