@@ -1,9 +1,12 @@
 """`mgcbook grade FOLDER`: run the notebooks of a class and write down how far each exercise came.
 
-Every notebook runs in a process of its own, with a time limit, in fast mode; a cell that fails does not end it. What its calls
+Every notebook runs in a process of its own, with a time limit, in fast mode; a cell that fails, or takes a quarter of the limit,
+does not end it. What its calls
 of `check` found is the score sheet. An answer that is the library's own function, imported instead of written, scores nothing.
 """
 
+import csv
+import io
 import json
 import os
 import re
@@ -31,9 +34,10 @@ class GradeOptions:
     where: Positional[Path]
     """A notebook, or a folder with those of a class: one per student, or one folder per student."""
     out: Path | None = None
-    """Score sheet (JSON); by default scores.json in the folder, and none for a single notebook."""
+    """Score sheet (JSON), and beside it a table for a spreadsheet (.csv); by default scores.json in the folder, and none for a
+    single notebook."""
     seconds: float = 300.0
-    """Time limit for one notebook."""
+    """Time limit for one notebook; a single cell may take a quarter of it."""
 
 
 def run(options: GradeOptions):
@@ -44,11 +48,15 @@ def run(options: GradeOptions):
         sheet = {"student": student_of(path, options.where), **grade(path, seconds=options.seconds)}
         sheets.append(sheet)
         print(_line(sheet), flush=True)
+    for student in without_notebook(options.where):
+        print(f"{student:<20} handed in no notebook")
     out = options.out or (options.where / "scores.json" if options.where.is_dir() else None)
     if out is not None:
         with atomic_write(out) as file:
             file.write(json.dumps({"notebooks": sheets}, indent=1, ensure_ascii=False).encode() + b"\n")
-        print(f"score sheet: {out}")
+        with atomic_write(out.with_suffix(".csv")) as file:
+            file.write(table(sheets).encode("utf-8-sig"))  # the mark by which spreadsheets know UTF-8
+        print(f"score sheet: {out}, as a table: {out.with_suffix('.csv')}")
     missed = any(sheet["marks"] < sheet["of"] or not sheet["of"] for sheet in sheets)
     return int(missed and os.environ.get("MGCBOOK_STRICT") == "1")
 
@@ -61,6 +69,25 @@ def find_notebooks(where):
     if not found:
         raise DataError(f"{where}: expected a notebook or a folder that holds some, found no .ipynb file")
     return found
+
+
+def without_notebook(where):
+    """Names of the folders in a class folder that hold no notebook; of students who handed in something else, or nothing."""
+    folders = sorted(path for path in where.iterdir() if path.is_dir() and path.name[0] != ".") if where.is_dir() else []
+    return [path.name for path in folders if not any(path.rglob("*.ipynb"))]
+
+
+def table(sheets):
+    """The score sheet as CSV, a line for each notebook: who, marks, and what is solved, tried, and went wrong."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["student", "notebook", "marks", "of", "solved", "not solved", "errors"])
+    for sheet in sheets:
+        answers = sheet["exercises"].items()
+        those = {state: " ".join(number for number, answer in answers if answer["solved"] == state) for state in (True, False)}
+        row = [sheet[name] for name in ("student", "notebook", "marks", "of")]
+        writer.writerow([*row, those[True], those[False], "; ".join(sheet["errors"])])
+    return text.getvalue()
 
 
 def student_of(path, where):
@@ -84,7 +111,7 @@ def grade(path, *, seconds=300.0):
     expected, trouble = _expected(path)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.jsonl"
-        command = [sys.executable, "-m", "mgcbook.book.submission", str(path.resolve()), str(report)]
+        command = [sys.executable, "-m", "mgcbook.book.submission", str(path.resolve()), str(report), str(seconds / 4)]
         environment = {**os.environ, "MGCBOOK_FAST": "1", "MPLBACKEND": "Agg"}
         environment.pop("MGCBOOK_STRICT", None)  # every exercise has its turn, also after one that is not solved
         environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
@@ -98,7 +125,8 @@ def grade(path, *, seconds=300.0):
                 trouble.append(f"stopped after {seconds:g} s")
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     heard = [json.loads(line) for line in lines]
-    answers = {number: _best(number, heard) for number in expected}
+    missing = "not reached" if any("stopped after" in line for line in trouble) else "not answered"
+    answers = {number: _best(number, heard, missing) for number in expected}
     marks = sum(answer["solved"] for answer in answers.values())
     return {
         "notebook": path.name,
@@ -126,13 +154,13 @@ def _expected(path):
     return expected, [] if expected else ["no exercise in it"]
 
 
-def _best(number, heard):
+def _best(number, heard, missing):
     """The best of the answers to one exercise."""
     answers = [entry for entry in heard if entry.get("number") == number]
     best = max(answers, key=lambda entry: (entry["solved"] and not entry["copied"], entry["questions"]), default=None)
     if best is None:
         total = len(exercises.find(number).questions)
-        return {"solved": False, "questions": 0, "of": total, "hint": "not answered", "copied": False}
+        return {"solved": False, "questions": 0, "of": total, "hint": missing, "copied": False}
     kept = {name: best[name] for name in ("solved", "questions", "of", "hint", "copied")}
     return {**kept, "solved": best["solved"] and not best["copied"]}
 

@@ -4,9 +4,11 @@ Tests use it at every commit; that a chapter stands alone in a fresh kernel is w
 """
 
 import ast
+import contextlib
 import copy
 import linecache
 import re
+import signal
 import types
 
 from mgcbook.book import exercises
@@ -33,11 +35,31 @@ def plain_python(source, where):
     return "\n".join(lines) + "\n"
 
 
-def run_cells(notebook, name="chapter", *, on_error=None, **parameters):
+@contextlib.contextmanager
+def at_most(seconds):
+    """Raise TimeoutError in what runs inside for longer; None or a system without alarms (Windows): never."""
+    if seconds is None or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(*_):
+        raise TimeoutError(f"it ran for more than {seconds:g} s: a loop without an end?")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run_cells(notebook, name="chapter", *, on_error=None, cell_seconds=None, **parameters):
     """Run a notebook's cells and return its variables; `parameters` replace what the cell tagged `parameters` has set.
 
     What a cell ends with is asked for its notebook form, as a kernel would, so that figures are really drawn. A cell that fails
-    ends the run, unless `on_error(index, error)` takes note of it: then the next cell has its turn.
+    ends the run, unless `on_error(index, error)` takes note of it: then the next cell has its turn. So does one that takes longer
+    than `cell_seconds` (in the main thread only).
     """
     from IPython.display import display
 
@@ -47,9 +69,10 @@ def run_cells(notebook, name="chapter", *, on_error=None, **parameters):
         if cell.cell_type != "code":
             continue
         try:
-            value = _run(cell.source, f"{name}#cell{i}", variables)
-            if value is not None:
-                shell.display_formatter.format(value)
+            with at_most(cell_seconds):
+                value = _run(cell.source, f"{name}#cell{i}", variables)
+                if value is not None:
+                    shell.display_formatter.format(value)
         except Exception as error:
             if on_error is None:
                 raise

@@ -1,6 +1,7 @@
-"""One run of a student's notebook: python -m mgcbook.book.submission NOTEBOOK REPORT; what its checks found goes to REPORT.
+"""One run of a student's notebook: python -m mgcbook.book.submission NOTEBOOK REPORT CELL_SECONDS.
 
-A line of JSON each, written at once, so that what came before an endless loop counts.
+What its checks found goes to REPORT, a line of JSON each, written at once: whatever ends the run, what came before counts. A cell
+may take CELL_SECONDS, so that an endless loop costs only itself.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 from mgcbook.book import exercises, runner
 
 
-def main(notebook, report):
+def main(notebook, report, cell_seconds):
     """Run the cells, also after one that fails."""
     import nbformat
 
@@ -28,6 +29,7 @@ def main(notebook, report):
             runner.run_cells(
                 nbformat.read(notebook, as_version=4),
                 Path(notebook).stem,
+                cell_seconds=float(cell_seconds),
                 on_error=lambda place, error: write({"error": f"cell {place}: {type(error).__name__}: {error}"[:300]}),
             )
 

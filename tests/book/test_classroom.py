@@ -1,5 +1,6 @@
 """What teachers and readers run: student copies, the grader and its score sheet, a reader's progress, the lab."""
 
+import csv
 import inspect
 import json
 
@@ -66,13 +67,35 @@ def test_the_librarys_own_function_is_no_answer(tmp_path):
     assert sheet["marks"] == 0 and sheet["exercises"]["5.1"]["copied"] and sheet["exercises"]["5.2"]["hint"] == "not answered"
 
 
-def test_a_broken_cell_and_an_endless_one_cost_only_themselves(tmp_path):
+def test_a_broken_cell_and_endless_ones_cost_only_themselves(tmp_path):
     notebook = submission(5, exercises_of(5))
-    broken = [nbformat.v4.new_code_cell("1 / 0"), nbformat.v4.new_code_cell("while True: pass")]
-    notebook.cells = [broken[0], *notebook.cells[:2], broken[1], *notebook.cells[2:]]
+    name = find("5.1").solution.__name__
+    notebook.cells[0].source = f"def {name}(*args):\n    while True:\n        pass\n"
+    notebook.cells[:0] = [nbformat.v4.new_code_cell("1 / 0"), nbformat.v4.new_code_cell("while True: pass")]
+    sheet = grade.grade(save(notebook, tmp_path / "05_light.ipynb"), seconds=24)
+    assert "TimeoutError: it ran for more than 6 s" in sheet["exercises"]["5.1"]["hint"]
+    assert sheet["exercises"]["5.2"]["solved"] and sheet["marks"] == 1
+    assert [error.split(":")[:2] for error in sheet["errors"]] == [["cell 0", " ZeroDivisionError"], ["cell 1", " TimeoutError"]]
+
+
+def test_who_must_be_stopped_keeps_what_came_before(tmp_path):
+    notebook = submission(5, exercises_of(5))
+    stubborn = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass"
+    notebook.cells[2:2] = [nbformat.v4.new_code_cell(stubborn)]
     sheet = grade.grade(save(notebook, tmp_path / "05_light.ipynb"), seconds=8)
-    assert sheet["marks"] == 1 and sheet["score"] == 0.5
-    assert [error.split(":")[0] for error in sheet["errors"]] == ["stopped after 8 s", "cell 0"]
+    assert sheet["marks"] == 1 and sheet["errors"] == ["stopped after 8 s"]
+    assert sheet["exercises"]["5.2"]["hint"] == "not reached"
+
+
+def test_the_table_has_a_line_for_each_notebook_and_names_who_handed_in_none(tmp_path, capsys):
+    save(submission(5, ("5.1",)), tmp_path / "Zoë, A." / "05_light.ipynb")
+    (tmp_path / "gus").mkdir()
+    (tmp_path / "gus" / "answer.docx").write_text("here")
+    assert main(["grade", str(tmp_path)]) == 0
+    assert "gus                  handed in no notebook" in capsys.readouterr().out
+    head, line, *more = csv.reader((tmp_path / "scores.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert head[:4] == ["student", "notebook", "marks", "of"] and not more
+    assert line == ["Zoë, A.", "05_light.ipynb", "1", "2", "5.1", "5.2", ""]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "not json"])
