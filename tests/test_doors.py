@@ -92,6 +92,7 @@ DOORS = {
     normals.vertex_normals: (dict(vertices=POINTS, triangles=TRIANGLES), {}),
     normals.triangle_fans: (dict(triangles=TRIANGLES, vertex_count=V), {}),
     raster.rasterize: (dict(points_camera=POINTS, triangles=TRIANGLES, camera=LENS, active=np.ones((B, 3), bool)), {}),
+    raster.visible_triangles: (dict(points_camera=POINTS, triangles=TRIANGLES, camera=LENS, active=np.ones((B, 3), bool)), {}),
     raster.barycentric_weights: (dict(points_camera=POINTS, triangles=TRIANGLES, triangle=FRAGMENTS.triangle, camera=LENS),
                                  {"triangle": LAST}),
     raster.interpolate: (dict(attributes=POINTS, triangles=TRIANGLES, fragments=FRAGMENTS), {"attributes": RANK + LAST}),
@@ -200,7 +201,7 @@ NO_ARRAYS = {
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
     "data.protocols.scan.replace_scale", "data.protocols.scan.with_global_scale", "data.protocols.scan.global_scale",
     "data.protocols.tables.published", "data.protocols.tables.table", "data.protocols.tables.cumulative",
-    "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write",
+    "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write", "files.spare_folder",
 }  # fmt: skip
 """Take names, settings, files or what another function of the package made; what they read from files is checked there."""
 
@@ -213,6 +214,7 @@ INNER = {
     "learning.fused": "inside of resnet, which checks",
     "learning.objective.single_view_terms": "inside of total_loss, which checks",
     "learning.objective.multi_view_terms": "inside of total_loss, which checks",
+    "learning.objective.shared_counts": "flags of a batch, which total_loss checks",
     "learning.objective.pair_up": "inside of total_loss, which checks",
     "data.builtin": "makes the built-in face, from its own numbers",
     "data.scenes": "makes synthetic faces, from its own numbers",

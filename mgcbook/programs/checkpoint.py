@@ -95,8 +95,14 @@ def write_tensors(path, tensors, about):
     except (OSError, SafetensorError) as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or re.sub(r".*I/O error: (.*?) \(os error.*", r"\1", str(error))
+        reason = getattr(error, "strerror", None) or _reason(error)
         raise ResourceError(f"{path}: cannot be written ({reason}); what was saved before is unchanged") from error
+
+
+def _reason(error):
+    """What safetensors says of the system: "No space left on device"; its wording differs between versions."""
+    said = re.search(r'I/O error: (.*?) \(os error|message: "(.*?)"', str(error))
+    return (said[1] or said[2]) if said else str(error)
 
 
 def read_tensors(path):

@@ -275,6 +275,7 @@ def test_two_builds_are_equal_and_come_from_the_cache(tmp_path, monkeypatch, lig
 def test_without_a_cache_it_is_built_in_memory(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("MGCBOOK_CACHE", str(tmp_path / "file" / "folder"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # the folder that takes its place
     builtin.load.cache_clear()
     with pytest.warns(UserWarning, match="cannot be written"):
         assert len(builtin.load("light").mean) > 4000
