@@ -92,7 +92,8 @@ DOORS = {
     normals.vertex_normals: (dict(vertices=POINTS, triangles=TRIANGLES), {}),
     normals.triangle_fans: (dict(triangles=TRIANGLES, vertex_count=V), {}),
     raster.rasterize: (dict(points_camera=POINTS, triangles=TRIANGLES, camera=LENS, active=np.ones((B, 3), bool)), {}),
-    raster.visible_triangles: (dict(points_camera=POINTS, triangles=TRIANGLES, camera=LENS, active=np.ones((B, 3), bool)), {}),
+    raster.visible_triangles: (dict(points_camera=POINTS, triangles=TRIANGLES, camera=LENS, active=np.ones((B, 3), bool)),
+                               {}),
     raster.barycentric_weights: (dict(points_camera=POINTS, triangles=TRIANGLES, triangle=FRAGMENTS.triangle, camera=LENS),
                                  {"triangle": LAST}),
     raster.interpolate: (dict(attributes=POINTS, triangles=TRIANGLES, fragments=FRAGMENTS), {"attributes": RANK + LAST}),
@@ -201,7 +202,8 @@ NO_ARRAYS = {
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
     "data.protocols.scan.replace_scale", "data.protocols.scan.with_global_scale", "data.protocols.scan.global_scale",
     "data.protocols.tables.published", "data.protocols.tables.table", "data.protocols.tables.cumulative",
-    "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write", "files.spare_folder",
+    "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write",
+    "files.spare_folder",
 }  # fmt: skip
 """Take names, settings, files or what another function of the package made; what they read from files is checked there."""
 
