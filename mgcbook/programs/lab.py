@@ -22,6 +22,8 @@ class LabOptions:
     """Of the server on this machine; none: JupyterLab chooses."""
     browser: bool = True
     """Open a window; without, the address is printed."""
+    allow_root: bool = False
+    """Start although you are root, as in a container: JupyterLab refuses that unless it is told to."""
 
 
 def run(options: LabOptions):
@@ -32,4 +34,5 @@ def run(options: LabOptions):
     command = [sys.executable, "-m", "jupyterlab", str(options.folder)]
     command += [] if options.port is None else [f"--ServerApp.port={options.port}"]
     command += [] if options.browser else ["--no-browser"]
+    command += ["--allow-root"] if options.allow_root else []
     return subprocess.call(command)

@@ -207,3 +207,5 @@ def test_lab_copies_and_opens(tmp_path, monkeypatch):
     assert main(["lab", str(tmp_path / "book"), "--port", "8899", "--no-browser"]) == 0
     assert called[0][1:] == ["-m", "jupyterlab", str(tmp_path / "book"), "--ServerApp.port=8899", "--no-browser"]
     assert (tmp_path / "book" / "04_the_camera.ipynb").exists()
+    assert main(["lab", str(tmp_path / "book"), "--allow-root"]) == 0
+    assert called[1][-1] == "--allow-root", "the flag that JupyterLab asks for"
