@@ -352,7 +352,8 @@ assert np.allclose(np.einsum("bii->b", R), np.trace(R, axis1=1, axis2=2))
 assert np.allclose(np.einsum("hwc->chw", photo), np.moveaxis(photo, -1, 0))
 
 grey = np.einsum("hwc,c->hw", photo, [0.30, 0.59, 0.11])
-alpha = drawn["identity"] * model.identity_deviation  # (B, K)
+# (B, K): how much of each direction; chapter 3 says where it comes from
+alpha = drawn["identity"] * model.identity_deviation
 changed = np.einsum("bk,kvc->bvc", alpha, model.identity_basis)
 print(f"grey {grey.shape}, A alpha of Eq. 1 {changed.shape}")
 

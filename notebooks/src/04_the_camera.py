@@ -240,7 +240,14 @@ assert round(half_pixel, 2) == 0.53
 #
 # A pixel alone is a direction: we know $x/z$ and $y/z$. Together with the depth
 # it is a point again. In the paper's notation this is
-# $\mathbf{D}_t(p_t)\,\mathbf{K}^{-1}p_t$, the right half of Eq. 2.
+# $\mathbf{D}_t(p_t)\,\mathbf{K}^{-1}p_t$, the right half of Eq. 2. There
+# $p$ is $(u, v, 1)$, $\mathbf{D}$ the depth, and $\mathbf{K}$ the camera as a
+# matrix, which makes pixels of directions; so $\mathbf{K}^{-1}$ goes back:
+#
+# $$\begin{bmatrix} u \\ v \\ 1 \end{bmatrix} = \mathbf{K}
+# \begin{bmatrix} x/z \\ y/z \\ 1 \end{bmatrix} \qquad
+# \mathbf{K} = \begin{bmatrix} f & 0 & c_x \\ 0 & f & c_y \\ 0 & 0 & 1
+# \end{bmatrix}$$
 #
 # **Exercise 4.2** (10 minutes). Undo `project`.
 
@@ -377,12 +384,14 @@ assert rotation(np.pi, 0, 0.4)[1, 0] < 0  # rz > 0: the subject's left goes up
 # %% [markdown]
 # ## The main pose
 #
-# How far away is the face? MGCNet fixes it once: chin to crown fill 75 % of the
-# height of the picture. A face of height $h$ appears $f h / z$ pixels tall, so
+# How far away is the face? MGCNet fixes it once: from the chin to its top it
+# fills 75 % of the height of the picture. A face of height $h$ appears
+# $f h / z$ pixels tall, so
 #
 # $$z = \frac{f\,h}{0.75\,H}$$
 #
-# (Solved for $f$, this is how the first pictures kept their height.) The
+# (Solved for $f$, this is how the first pictures kept their height.) The origin
+# of the Basel model, whose $z$ the program gives, is 95.3 mm behind that. The
 # network then only says how a face differs from this **main pose**.
 
 # %%
@@ -392,7 +401,7 @@ print(f"our face, {height:.0f} mm: {distance / 1000:.2f} m away")
 tall = np.ptp(project(seen[0, [top, chin]], camera)[:, 1])
 assert abs(tall / camera.height - 0.75) < 0.01
 
-h, z_middle = 175.1, 95.3  # of the Basel mean face, in mm
+h, z_middle = 175.1, 95.3  # Basel mean face: height, origin to middle; mm
 paper_z = camera.focal * h / (0.75 * camera.height) + z_middle
 print(f"the paper's face, {h} mm: z = {paper_z:.0f} mm, its code says 4994.3")
 assert abs(paper_z - 4994.3) < 1.0
@@ -447,6 +456,7 @@ scene.picture(
 #
 # Go by way of the model. Undo the target's pose, then apply the source's. With
 # poses written as matrices $P = \begin{bmatrix} R & t \\ 0 & 1 \end{bmatrix}$,
+# and a 1 as the fourth coordinate of each point,
 #
 # $$P_{source \leftarrow target} = P_s\,P_t^{-1}$$
 #
@@ -475,7 +485,7 @@ assert np.allclose(there_and_back[1], 0)
 
 # %% [markdown]
 # **Exercise 4.3** (5 minutes). Put the two together. This is one line, and
-# there are four popular ways to get it wrong.
+# there are five popular ways to get it wrong.
 
 # %% tags=["exercise"]
 def relative_pose(source_from_model, target_from_model):

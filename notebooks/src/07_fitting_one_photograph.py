@@ -326,7 +326,7 @@ figures.image_row(
 #
 # **Exercise 7.3** (15 minutes). `mask` is 1 on the drawn face, and $w$ is
 # `mask * skin`. Two things can spoil a training here: a sum of weights that is
-# 0, and the slope of a length that is 0.
+# 0, and the slope of a length that is 0 (chapter 2: 1e-12 under the root).
 
 # %% tags=["exercise"]
 def render_loss(rendered, photo, mask, skin):
@@ -652,7 +652,7 @@ for name, factor in (("mean", 1), ("sum", 68)):
 assert 68e-3 * last["landmark"] > 1.9 * last["render"] / 2
 
 # %% [markdown]
-# With the sum, the colours have little to say. We take the mean, and 10 as
+# With the sum, the landmarks have most of the say. We take the mean, and 10 as
 # printed. Nor does the paper say in which pixels it measures; ours are always
 # those of a picture 224 pixels wide.
 #

@@ -295,7 +295,7 @@ assert (theirs == 0).sum() == 447 and in_range(grid, 224, 224).all()
 #
 # **Exercise 9.3** (15 minutes). Eq. 2 for whole pictures. Valid is where the
 # target has depth (0 means no face), the point lies in front of the source
-# camera, and $p_s$ is in range. Hint: `transform` wants points (B, N, 3).
+# camera, and $p_s$ is in range. Hint: `transform` wants points (B, V, 3).
 
 # %% tags=["exercise"]
 def correspond(target_depth, source_from_target, camera):
@@ -591,7 +591,7 @@ figures.image_row(
     [sketches.depth_error(depth[0], D_t[0], where) for depth in found.values()],
     list(found), [f"median {off(depth):.2f} mm" for depth in found.values()],
     window=(34, 20, 190, 216), width=5.8,
-    alt="errors of depth: the mean face is wrong by centimetres; each pixel "
+    alt="errors of depth: the mean face is wrong, most at the rim; each pixel "
     "for itself mostly right; with noise speckled; the shape smooth and right",
 )
 

@@ -194,7 +194,8 @@ figures.image_row(images, titles, notes, window=(40, 30, 184, 196), width=5.2,
                   "wrong relief, only at the outline for the right one")
 
 # %% [markdown]
-# It notices both lies. But look where: at eyes, brows and lips. A wrong depth
+# It notices both lies. But look where: at the outline, at eyes, brows and lips.
+# A wrong depth
 # moves the place that is read, and on an even cheek the neighbour has the same
 # colour. For a face of one single colour only the outline is left:
 
@@ -263,10 +264,10 @@ for axes in row.axes[2:]:
 row
 
 # %% [markdown]
-# Perfect geometry, and the loss is centimetres from 0. Of course: depth is
-# measured *from a camera*, and the two cameras look from different sides. For
-# the source one cheek has come nearer, by half the width of the face. A ratio
-# cannot undo a turn.
+# Perfect geometry, and the loss is 15 mm from 0. Of course: depth is measured
+# *from a camera*, and the two cameras look from different sides. For the source
+# one cheek is nearer and the other farther, each by half its distance from the
+# middle of the face ($\sin 30° = 1/2$). A ratio cannot undo a turn.
 #
 # The remedy is in Eq. 2, which carries each point into the source's axes before
 # it projects it. There it has a depth, the one that the source should see, and
@@ -436,7 +437,7 @@ slider(
 # \frac{p'^T\,\mathbf{E}\,p}{\sqrt{(\mathbf{E}p)_1^2 + (\mathbf{E}p)_2^2}}
 # \tag{5}$$
 #
-# Here the paper is wrong in four ways, and each is a line of code:
+# Here the paper is wrong in four ways. First two lies, measured as printed:
 
 # %%
 def signed_distances(matrix):
@@ -631,8 +632,8 @@ sketches.cut_open([cut(face, triangles, level)[1]
 # Below is Eq. 3 over the turn of the source and the turn that the shape was
 # made for. With one source there is a valley, and every place on its floor
 # explains the photographs. With a second source on the other side, in the pose
-# that suits the lie best, only the truth is left. (Pixels that read any
-# background are left out here.)
+# that suits the lie best, only the truth is left. (Yellow is low, the cross is
+# the truth. Pixels that read any background are left out here.)
 
 # %%
 turns = np.linspace(22, 38, min(steps, 9))

@@ -101,8 +101,9 @@ slider(
 sketches.window(size=6, kernel=3, stride=2, padding=1)
 
 # %% [markdown]
-# With the kernels $w$, the stride $s$ and the padding $p$, this is the whole of
-# a **convolution**:
+# The window goes on by $s$ pixels at a time, the *stride*, and around the
+# picture is a frame of $p$ zeros, the *padding*. With the kernels $w$, this is
+# the whole of a **convolution**:
 #
 # $$y_{r,c,o} = \sum_{i,j,k} x_{s r + i - p,\; s c + j - p,\; k}\; w_{i,j,k,o}$$
 #
@@ -129,8 +130,8 @@ def convolve_slowly(x, weight, stride=1, padding=0):
 #
 # Each output pixel is a sum of products: all that a window sees, times a
 # kernel. Write what each window sees as one row of a matrix, and the kernels as
-# columns. Then the convolution is **one matrix product**, and nothing is
-# computed faster than that. (The trick is called *im2col*.)
+# columns. Then the convolution is **one matrix product**, for which every
+# computer has a fast program. (The trick is called *im2col*.)
 
 # %% tags=["hide-input"]
 eye = grey[85:115:5, 74:104:5]  # 6 x 6 pixels of an eye
@@ -272,10 +273,11 @@ curves(
 # answer should not depend on its companions. So during training we keep running
 # averages of $\mu$ and $\sigma^2$, and afterwards use those.
 #
-# **Exercise 11.2** (15 minutes). Both. Formulas in NumPy; the tape will find
-# the gradient. Two details follow PyTorch, so that published weights fit: the
-# variance that is *divided by* is the plain mean of squares, the one that is
-# *remembered* is unbiased, $n/(n-1)$ times as large.
+# **Exercise 11.2** (15 minutes). Both, in training and afterwards. The tape
+# will find the gradient. Two details follow PyTorch, so that published weights
+# fit: the variance that is *divided by* is the plain mean of the squares of
+# $x - \mu$; the one that is *remembered* is unbiased, $n/(n-1)$ times as large,
+# where $n$ counts the pixels of all pictures.
 
 # %% tags=["exercise"]
 def batch_norm(x, weight, bias, running, *, train, momentum=0.1, epsilon=1e-5):
@@ -787,7 +789,8 @@ assert FAST or miss[1] < nothing[1] / 3
 sketches.found_and_true(*np.degrees([angles[new, 1], found[:, 1]]))
 
 # %% [markdown]
-# Here the right answers were given. In chapter 12 there are none.
+# The yaw is found within a few degrees, the pitch only somewhat better than by
+# saying 0. Here the right answers were given. In chapter 12 there are none.
 #
 # ## Where the paper is silent
 #

@@ -99,7 +99,7 @@ def to_scale(profile, half_angle):
     axes.text(far, -side - 15, "face", ha="right", va="bottom", color=ORANGE, fontweight="bold")
     near = profile[:, 0].min()
     axes.annotate("", (near, side + 70), (0, side + 70), arrowprops=dict(arrowstyle="<|-|>", color=MUTED, linewidth=1))
-    axes.text(far / 2, side + 85, f"{near / 1000:.2f} m", ha="center", va="top", color=MUTED)
+    axes.text(far / 2, side + 85, f"{near / 1000:.2f} m to the nose", ha="center", va="top", color=MUTED)
     angle = f"{np.degrees(2 * half_angle):.2f}°"
     axes.text(far * 0.2, -side * 0.25 - 20, angle, color=BLUE, ha="center", va="bottom", fontweight="bold")
     return figure
