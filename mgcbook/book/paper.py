@@ -56,7 +56,7 @@ EQUATIONS = (
     ),
     _place(
         "Sec. 3.2, light",
-        "spherical harmonics, nine bands a channel",
+        "spherical harmonics, three bands: nine a channel",
         "face.light.sh_basis face.light.shade",
         (5,),
         "face/test_light.py::test_the_factors_are_mgcnet_s",

@@ -37,9 +37,9 @@ class Camera:
     focal: float = 4700.0
     """Focal length in pixels."""
     width: int = 224
-    """Pixels (Sec. 4.1)."""
+    """Pixels, as in MGCNet's code."""
     height: int = 224
-    """Pixels (Sec. 4.1)."""
+    """Pixels, as in MGCNet's code."""
     center: tuple[float, float] | None = None
     """Principal point (x, y) in pixels; None: the middle of the image, (width / 2, height / 2)."""
 

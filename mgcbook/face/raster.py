@@ -183,5 +183,5 @@ def _depth(points_camera, *, triangles, fragments, camera):
 
 @check_shapes(points_camera="B V 3", triangles="int F 3")
 def depth_map(points_camera, triangles, fragments, camera):
-    """Camera z at each pixel, with gradient to the vertices (Sec. 3.5); (B, V, 3) -> (B, H, W) in mm, 0 where nothing is seen."""
+    """Camera z at each pixel, with gradient to the vertices (Sec. 3.4); (B, V, 3) -> (B, H, W) in mm, 0 where nothing is seen."""
     return _depth(points_camera, triangles=triangles, fragments=fragments, camera=camera)

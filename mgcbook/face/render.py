@@ -1,4 +1,4 @@
-"""From a coloured mesh to an image, a mask and a depth map (Sec. 3.2, 3.5), and over a photograph."""
+"""From a coloured mesh to an image, a mask and a depth map (Sec. 3.2, 3.4), and over a photograph."""
 
 from typing import Any, NamedTuple
 

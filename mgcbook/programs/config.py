@@ -28,7 +28,7 @@ class TrainConfig:
     face: Literal["light", "full"] = "full"
     """Resolution of the built-in face model: about 4K or 36K vertices."""
     depth: Literal[10, 18, 34, 50, 101, 152] = 50
-    """Which ResNet (Sec. 3.1: 50)."""
+    """Which ResNet (Sec. 4.1: 50)."""
     width: int = 64
     """Channels of the ResNet's first layer; 64 is the standard."""
     pretrained: str = ""

@@ -350,8 +350,8 @@ assert look_at(random)[0] > 0.35 and look_at(natural)[0] == 0
 # Nearly half of the random mouths are closed through themselves, of course:
 # what opens and closes with equal chance is closed half of the time. This
 # matters beyond pictures. The paper keeps its coefficients small by the sum of
-# their squares (Sec. 3.3), and that is the logarithm of $N(0, 1)$: fair to
-# identities, but blind to which way a mouth can move.
+# their squares (Sec. 3.3). But for a factor that is minus the logarithm of
+# $N(0, 1)$: fair to identities, but blind to which way a mouth can move.
 
 # %%
 def penalty(beta):

@@ -292,7 +292,7 @@ faces = [photograph(shade(albedo, normals, light)) for light in four]
 figures.image_row(
     [beside(*pair) for pair in zip(faces, map(white_ball, four))],
     ["all zero", "from above", "red and blue", "the lamp, nine numbers"],
-    alt="four lights: even; from above; red left, blue right; a lamp",
+    alt="four lights: even; from above; blue left, red right; a lamp",
 )
 
 # %% [markdown]
@@ -342,7 +342,7 @@ figures.image_row(
 )
 
 # %% [markdown]
-# To the last bit the same picture. Multiply the skin by anything, divide the
+# The same picture, but for rounding. Multiply the skin by anything, divide the
 # light by it, and nothing can be seen of it. Even "what colour is this skin"
 # has no answer in one photograph, unless one knows what skins there are. That
 # is the work of the model's albedo (chapter 3: a few likely directions), of the
@@ -454,7 +454,7 @@ assert brightness(here, False) == brightness(there, False)  # on the head: 0
 
 # %%
 def darkness(vertices):
-    """Minus the brightness of the right cheek; (1, V, 3) -> a number."""
+    """Minus the brightness of the cheek on the right; (1, V, 3) -> number."""
     colors = shade(albedo, vertex_normals(vertices, model.triangles), side)
     return -np.sum(colors[:, cheek])
 

@@ -376,7 +376,7 @@ def keep(path, step, state):
               for group, some in groups.items() for name, array in some.items()}
     half = path.with_suffix(".tmp")
     save_file({**arrays, "step": np.array([step])}, half)
-    os.replace(half, path)  # a power cut leaves the old one, or the new one
+    os.replace(half, path)  # whoever is killed leaves the old one, or the new
 
 
 def go_on(path):

@@ -246,14 +246,14 @@ assert nme(*places)[0] < 1e-9
 
 # %% [markdown]
 # And two things about the upper rows. PRN's mean is not the mean of its bins;
-# PRN's own paper has 4.61 in the last bin, which fits. And the "more than 12 %"
-# of the introduction is the distance to that mean:
+# PRN's own paper has 3.51 and 4.61 in the last two, which fit. And the "more
+# than 12 %" of the introduction is the distance to that mean:
 
 # %%
 rows = published()["aflw2000"]["rows"]
 prn, ours = rows["PRN"], rows["MGCNet"]
 print(f"PRN: printed mean {prn[3]:.2f}, mean of printed bins "
-      f"{np.mean(prn[:3]):.2f}, with 4.61 {np.mean([2.75, 3.51, 4.61]):.2f}")
+      f"{np.mean(prn[:3]):.2f}, of its own {np.mean([2.75, 3.51, 4.61]):.2f}")
 print(f"MGCNet is better by {100 * (1 - ours[3] / prn[3]):.1f} %")
 
 # %% [markdown]
@@ -455,7 +455,7 @@ row = figures.image_row(
                      for yaw in (0, 50)], axis=1) for heat in heats],
     list(shapes), [f"{e.mean():.2f} mm\n " for e in each.values()],
     alt="mean errors as colours on three faces, from the front and the side: "
-    "the mean face is wrong at nose, chin and cheeks, half-way is dark all "
+    "the mean face is wrong at chin, forehead and cheeks, half-way is dark all "
     "over")
 sketches.bar(row, 3)
 
@@ -641,9 +641,10 @@ print(f"largest difference in a column {np.ptp(numbers, axis=0).max():.2f} mm; "
 assert np.ptp(numbers, axis=0).max() < half
 
 # %% [markdown]
-# All rows of Table 3 lie within what 53 other people could have changed. And
-# each row is one training; a second one from other first weights would not give
-# the same number. This does not refute the losses; chapter 10 shows
+# All rows of Table 3 lie within what 53 other people could have changed. (The
+# rows share their 53 people; again only paired differences could tell more.)
+# And each row is one training; a second one from other first weights would not
+# give the same number. This does not refute the losses; chapter 10 shows
 # what each of them can know. It says that the table does not prove them.
 #
 # Last, somebody else's test: the NoW challenge, with scans that no author can

@@ -1,4 +1,4 @@
-"""How far is a reconstructed shape from a scan? Align by landmarks, cut the scan, ICP, measure (Sec. 4.2, Tab. 1b and 2a).
+"""How far is a reconstructed shape from a scan? Align by landmarks, cut the scan, ICP, measure (Sec. 4.4, Tab. 1b and 2a).
 
     MICC (MGCNet)   5 points, rigid; 95 mm around the nose tip; rigid ICP; root mean square of the distance to the plane
     FRGC            the same; mean distance to the nearest vertex

@@ -1,4 +1,4 @@
-"""AFLW2000-3D: 2000 photographs with 68 landmarks of a fitted 3D face; the test set of landmark errors (Sec. 4.2).
+"""AFLW2000-3D: 2000 photographs with 68 landmarks of a fitted 3D face; the test set of landmark errors (Sec. 4.3).
 
     AFLW2000/image00002.jpg, image00002.mat, ...
 

@@ -1,4 +1,4 @@
-"""BU-3DFE: 100 people with 25 expressions each, scanned and photographed from both sides (Sec. 4.2, Tab. 2b).
+"""BU-3DFE: 100 people with 25 expressions each, scanned and photographed from both sides (Sec. 4.4, Tab. 2b).
 
     F0001/F0001_AN01WH_F3D.wrl   person F0001 (woman) or M0001 (man), expression, strength 1 to 4, ethnicity, F: face, R: raw
     F0001/F0001_AN01WH_F3D.bnd   83 points marked on it

@@ -1,4 +1,4 @@
-"""FRGC v2: 4007 range scans of 466 people with a photograph each, taken at once (Sec. 4.2, Tab. 2a).
+"""FRGC v2: 4007 range scans of 466 people with a photograph each, taken at once (Sec. 4.4, Tab. 2a).
 
     nd1/{Spring2003range,Fall2003range,Spring2004range}/02463d546.abs.gz    range picture, in mm
     nd1/.../02463d547.ppm or .jpg                                          the photograph; its number is one higher

@@ -1,4 +1,4 @@
-"""MICC Florence: scans and films of 53 people; the test of shape in the paper (Sec. 4.2, Tab. 1b).
+"""MICC Florence: scans and films of 53 people; the test of shape in the paper (Sec. 4.4, Tab. 1b).
 
     subject_01/Model/{frontal1,frontal2,sidel,sider}/obj/<date>.obj      scans, in mm
     subject_01/Model/frontal1/obj/<date>.ljson (.pp, .txt, .npy)         68 points marked on a scan, published separately
