@@ -359,6 +359,7 @@ def two_d(photos, found, skin, decoder=decoder, wish=lambda view: 0.0):
     def loss(params):
         view = decoder(together(params))
         overlay = composite(view.image, view.mask, photos)
+        # bare: the array alone, without the tape
         face = (bare(view.mask) > 0).astype(np.float32)
         unit = 224 / decoder.camera.width
         terms = dict(
