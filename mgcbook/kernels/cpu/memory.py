@@ -8,6 +8,7 @@ by hand: a block comes back when the array and all its views are gone.
 
 import bisect
 import collections
+import os
 import threading
 
 import numpy as np
@@ -17,6 +18,8 @@ _KEPT = 512 << 20  # bytes that may lie idle beside as much as is in use
 _LARGER = 2  # times: how large a block an array may get; gradients then lie where activations were, 109 MiB less in that step
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a forked child has none of the threads that would release it
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _returned = collections.deque()  # blocks whose last user is gone; a lease may die anywhere, so it only appends here
 _idle, _sizes = [], []  # blocks and their sizes in bytes, in order of size
 _bytes = {"idle": 0, "used": 0}
