@@ -138,7 +138,7 @@ def run_all(names, sizes, options, after):
     start, results, left = time.monotonic(), {}, list(names)
     path = HERE.parent / "runs" / f"gpu-check-{os.getpid()}.jsonl"
     path.parent.mkdir(exist_ok=True)
-    path.write_text("")
+    path.write_text("", encoding="utf-8")
     try:
         while left:
             passed = (time.monotonic() - start) / 60
