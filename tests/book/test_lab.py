@@ -151,7 +151,7 @@ def wait_until(page, condition, seconds=60):
 
 def test_the_viewer_turns(chapter):
     page = chapter("03_the_morphable_model.ipynb")
-    canvas = page.locator("canvas.mesh").first
+    canvas = page.locator(".mesh-viewer canvas").first
     canvas.scroll_into_view_if_needed()
     canvas.focus()
     before = canvas.screenshot()

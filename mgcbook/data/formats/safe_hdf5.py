@@ -43,6 +43,8 @@ def open_hdf5(path, *, patience=PATIENCE):
             yield Hdf5(process, path, patience + path.stat().st_size / SLOWEST)
         finally:
             process.kill()
+            with contextlib.suppress(BrokenPipeError):  # a request that a crashed process never read
+                process.stdin.close()
 
 
 class Hdf5:
