@@ -151,10 +151,11 @@ def wait_until(page, condition, seconds=60):
 
 def test_the_viewer_turns(chapter):
     page = chapter("03_the_morphable_model.ipynb")
-    canvas = page.locator(".mesh-viewer canvas").first
-    canvas.scroll_into_view_if_needed()
+    page.locator(".mesh-viewer").first.scroll_into_view_if_needed()
+    canvas = page.wait_for_selector(".mesh-viewer canvas[data-view]")  # drawn once it is in sight
     canvas.focus()
-    before = canvas.screenshot()
+    before, view = canvas.screenshot(), canvas.get_attribute("data-view")
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     wait_until(page, lambda: canvas.screenshot() != before, seconds=10)
+    assert canvas.get_attribute("data-view") != view
