@@ -15,6 +15,9 @@ from mgcbook.data.align import Similarity, warp_image
 from mgcbook.data.landmarks import flip_landmarks
 from mgcbook.errors import UsageError
 
+STRONGEST = 5
+"""Times the defaults; what is beyond shows no face any more."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -44,10 +47,22 @@ class Augmentation:
             if not 0 <= value <= 1:
                 raise UsageError(f"augmentation: {name}: expected a number from 0 to 1, got {value}")
 
+    def times(self, strength):
+        """The same changes, weaker or stronger; the mirror stays as it is, because half a mirror is none. 0 to 5 -> Augmentation.
+
+        Raises:
+            UsageError: for another strength.
+        """
+        if not 0 <= strength <= STRONGEST:
+            raise UsageError(f"augmentation: expected a strength from 0 to {STRONGEST}, got {strength}")
+        return Augmentation(**{name: value if name == "flip" else strength * value for name, value in vars(self).items()})
+
 
 def augment(rng, batch, config=Augmentation()):
     """A changed copy of a batch without truth: images (B, N, H, W, 3), landmarks (B, N, 68, 2), skin (B, N, H, W), flags.
 
+    Args:
+        rng: a generator, or a list of one for each item: then no item depends on those before it.
     Raises:
         UsageError: for a batch with truth, which would no longer be true.
     """
@@ -57,7 +72,8 @@ def augment(rng, batch, config=Augmentation()):
     for name, pattern in (("images", "B N H W 3"), ("landmarks", "B N L 2"), ("skin", "B N H W"), ("flags", "number B")):
         check_array("augment", f"batch[{name!r}]", batch[name], pattern, letters)
     changed = {name: np.array(batch[name]) for name in batch if name != "truth"}
-    for i in range(len(changed["images"])):
+    generators = rng if isinstance(rng, list) else [rng] * len(changed["images"])
+    for i, rng in enumerate(generators):
         views = changed["images"][i], changed["landmarks"][i], changed["skin"][i]
         if rng.random() < config.flip:
             views = mirrored(*views)

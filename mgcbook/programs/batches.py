@@ -8,6 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from mgcbook.data.augment import Augmentation, augment
+
+STREAM = 20_201_103
+"""Apart from the random numbers that made the item itself."""
 KEYS = ("images", "landmarks", "skin", "flags")
 """What the losses need of a batch; the truth of synthetic faces stays away from training."""
 
@@ -49,16 +53,19 @@ class Batches:
         first: the step of the first batch.
         ahead: how many are made before they are asked for; 0 makes each when it is wanted.
         choose: what of a batch is given; None: what the losses need.
+        change: change(batch, step, indices) gives what is learned from instead, see `Changing`; None: the batch as it is.
     """
 
-    def __init__(self, data, order, first, ahead=2, choose=None):
-        self._choose = choose or pick
+    def __init__(self, data, order, first, ahead=2, choose=None, change=None):
+        self._choose, self._change = choose or pick, change
         self._data, self._order, self._step = data, order, first
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="mgcbook-batches") if ahead else None
         self._waiting = [self._pool.submit(self._make, first + i) for i in range(ahead)]
 
     def _make(self, step):
-        return self._choose(self._data.batch(self._order(step)))
+        indices = self._order(step)
+        batch = self._choose(self._data.batch(indices))
+        return batch if self._change is None else self._change(batch, step, indices)
 
     def next(self):
         """The next batch; an error while it was made is raised here."""
@@ -72,6 +79,24 @@ class Batches:
         """Stop making batches."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+
+class Changing:
+    """Augmented batches: how an item is changed follows from the seed, the step and its number alone.
+
+    So a run that goes on sees what an unbroken one sees, and several processes see what one sees.
+
+    Args:
+        seed: of the training run.
+        strength: times the changes of `mgcbook.data.augment.Augmentation`.
+    """
+
+    def __init__(self, seed, strength):
+        self._seed, self._config = seed, Augmentation().times(strength)
+
+    def __call__(self, batch, step, indices):
+        """A changed copy of the batch of a step."""
+        return augment([np.random.default_rng([self._seed, STREAM, step, index]) for index in indices], batch, self._config)
 
 
 class Kept:

@@ -22,7 +22,7 @@ from mgcbook.kernels.compiling import announce
 from mgcbook.learning import optim
 from mgcbook.programs import checkpoint, parallel
 from mgcbook.programs.bank import shelf_for
-from mgcbook.programs.batches import Batches, Kept, Order
+from mgcbook.programs.batches import Batches, Changing, Kept, Order
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.programs.config import CONFIG, TrainConfig, changes, from_dict, load_config, preset, save_config
 from mgcbook.programs.interrupt import Interrupt
@@ -62,11 +62,13 @@ def train(config, data, run_folder, *, learner=None, stop=None, comm=None):
         state = parallel.same_state(comm, _begin(config, learner, run_folder, is_first=comm.rank == 0))
         log = MetricsLog(run_folder, state.step, config.tensorboard) if comm.rank == 0 else parallel.Silence()
         open_things.enter_context(contextlib.closing(log))
-        shelf = shelf_for(data) if config.device == "cuda" else None
+        shelf = shelf_for(data) if config.device == "cuda" and not config.augmentation else None
         data = shelf or data
         order = Order(data, config.seed, config.batch)
         choose = dict if shelf else None
-        batches = Batches(data, lambda step: parallel.share(order(step), comm), first=state.step + 1, choose=choose)
+        change = Changing(config.seed, config.augmentation) if config.augmentation else None
+        mine = lambda step: parallel.share(order(step), comm)
+        batches = Batches(data, mine, first=state.step + 1, choose=choose, change=change)
         open_things.enter_context(contextlib.closing(batches))
         run = Run(config, data, run_folder, learner, state, log, comm)
         comm.alarm = run.save

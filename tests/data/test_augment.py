@@ -64,6 +64,23 @@ def test_a_batch_is_changed_as_a_copy_the_same_for_the_same_seed(views):
     np.testing.assert_allclose(unchanged["images"], batch["images"], atol=1e-6)
 
 
+def test_a_generator_for_each_item_changes_each_by_itself(views):
+    batch = {name: array[None].repeat(2, 0) for name, array in zip(("images", "landmarks", "skin"), views, strict=True)}
+    batch["flags"] = np.full(2, 2)
+    both = augment([np.random.default_rng(1), np.random.default_rng(2)], batch)
+    second = augment(np.random.default_rng(2), {name: array[1:] for name, array in batch.items()})
+    for name in batch:
+        np.testing.assert_array_equal(both[name][1], second[name][0])
+
+
+def test_the_strength_scales_all_but_the_mirror():
+    twice = Augmentation().times(2)
+    assert (twice.flip, twice.brightness, twice.grey) == (0.5, 0.3, 0.04)
+    assert Augmentation(flip=0).times(0) == NOTHING
+    with pytest.raises(UsageError, match="strength"):
+        Augmentation().times(6)
+
+
 def test_impossible_settings_and_truth_are_refused(views):
     with pytest.raises(UsageError, match="flip"):
         Augmentation(flip=2)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from mgcbook.programs.batches import Batches, Kept, Order, examples
+from mgcbook.programs.batches import Batches, Changing, Kept, Order, examples
 
 
 class Counting:
@@ -55,3 +55,36 @@ def test_pictures_to_look_at_are_not_those_of_training():
     data = Counting()
     examples(Kept(data, 10), 2)
     assert min(data.made) >= 10
+
+
+def batch_of(indices):
+    return {name: value for name, value in Counting().batch(indices).items() if name != "truth"}
+
+
+def test_augmented_items_depend_on_seed_step_and_number_alone():
+    change = Changing(7, 1.0)
+    together = change(batch_of([4, 9, 4]), 3, [4, 9, 4])
+    alone = change(batch_of([9]), 3, [9])
+    for key in ("images", "landmarks", "skin", "flags"):
+        assert_array_equal(together[key][1], alone[key][0])
+    for other in (change(batch_of([9]), 4, [9]), Changing(8, 1.0)(batch_of([9]), 3, [9])):
+        assert np.abs(other["images"] - alone["images"]).max() > 1e-3
+    assert np.abs(alone["images"] - batch_of([9])["images"]).max() > 1e-3
+
+
+def test_twice_the_strength_changes_colors_more():
+    weak, strong = (
+        np.abs(Changing(1, strength)(batch_of([100] * 40), step, [100] * 40)["images"] - 100 / 255).mean()
+        for step, strength in ((1, 0.5), (1, 2.0))
+    )
+    assert 2.5 < strong / weak < 6
+
+
+def test_batches_are_changed_after_they_are_read():
+    order, change = Order(Counting(), seed=0, count=2), Changing(5, 1.0)
+    batches = Batches(Counting(), order, first=5, change=change)
+    try:
+        for step in (5, 6):
+            assert_array_equal(batches.next()["images"], change(batch_of(order(step)), step, order(step))["images"])
+    finally:
+        batches.close()

@@ -16,6 +16,7 @@ def test_the_paper_preset_holds_the_numbers_of_the_paper():
     assert (config.steps, config.batch, config.image_size, config.depth, config.learning_rate) == (400_000, 5, 224, 50, 1e-4)
     assert config.schedule == "constant"
     assert config.clip_norm == 0
+    assert config.augmentation == 1 and preset("classroom").augmentation == 0
 
 
 def test_an_unknown_preset_lists_the_known_ones():

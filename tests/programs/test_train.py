@@ -97,6 +97,17 @@ def test_stopping_and_going_on_changes_no_bit(tmp_path, unbroken):
     assert numbers(tmp_path) == unbroken
 
 
+def test_an_augmented_run_goes_on_with_the_same_bits(tmp_path, unbroken):
+    config = small(augmentation=1.0)
+    run(tmp_path / "a", config)
+    assert numbers(tmp_path / "a")[2] != unbroken[2]
+    for steps in (3, 7):  # in the middle of what was made ahead
+        for _ in zip(range(steps), train(config, ToyData(), tmp_path / "b", learner=ToyLearner(config)), strict=False):
+            pass
+    run(tmp_path / "b", config)
+    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+
+
 def test_a_finished_run_does_nothing_more_and_longer_ones_go_on(tmp_path, unbroken):
     run(tmp_path, small(steps=6))
     assert run(tmp_path, small(steps=6)) == []
