@@ -38,7 +38,7 @@ class SyntheticFaces:
     Args:
         config: what the faces are like; None: the defaults.
         model: the face model that generates; None: the built-in generator, richer than the built-in model on the same mesh.
-        truth: also give the truth of each item (takes time).
+        truth: also give the truth of each item; "coefficients": without its depth and covisible maps, which take time.
         workers: threads that make the items of a batch side by side; the result does not depend on it.
     """
 
@@ -107,18 +107,9 @@ class SyntheticFaces:
 
     def _truth(self, scenes):
         first = scenes[0]
-        views = [self._points(scene) for scene in scenes]
-        points = np.concatenate(views)
-        fragments = rasterize(points, self.model.triangles, self.camera)
-        covisible = np.zeros((len(points) - 1, self.camera.height, self.camera.width), np.float32)
-        if len(scenes) == 1:
-            target = Fragments(*(part[:1] for part in fragments))
-            pose = tuple(part.astype(float) for part in first.camera_from_model)
-            start, sources = tuple(part[:1] for part in pose), tuple(part[1:] for part in pose)
-            covisible = covisible_truth(points, self.model.triangles, target, compose(sources, invert(start)), self.camera)
         joined = lambda parts: np.concatenate(list(parts))
         pose = tuple(joined(scene.camera_from_model[i] for scene in scenes) for i in range(2))
-        return {
+        known = {
             "identity": first.identity,
             "expression": first.expression,
             "albedo": first.albedo,
@@ -127,9 +118,20 @@ class SyntheticFaces:
             "rotation": joined(scene.rotation_offset for scene in scenes),
             "translation": joined(scene.translation_offset for scene in scenes),
             "camera_from_model": pose,
-            "depth": fragments.depth,
-            "covisible": covisible,
         }
+        return known if self.truth == "coefficients" else known | self._maps(scenes)
+
+    def _maps(self, scenes):
+        views = [self._points(scene) for scene in scenes]
+        points = np.concatenate(views)
+        fragments = rasterize(points, self.model.triangles, self.camera)
+        covisible = np.zeros((len(points) - 1, self.camera.height, self.camera.width), np.float32)
+        if len(scenes) == 1:
+            target = Fragments(*(part[:1] for part in fragments))
+            pose = tuple(part.astype(float) for part in scenes[0].camera_from_model)
+            start, sources = tuple(part[:1] for part in pose), tuple(part[1:] for part in pose)
+            covisible = covisible_truth(points, self.model.triangles, target, compose(sources, invert(start)), self.camera)
+        return {"depth": fragments.depth, "covisible": covisible}
 
     @cached_property
     def _pool(self):

@@ -14,6 +14,8 @@ STREAM = 20_201_103
 """Apart from the random numbers that made the item itself."""
 KEYS = ("images", "landmarks", "skin", "flags")
 """What the losses need of a batch; the truth of synthetic faces stays away from training."""
+KNOWN = "known"
+"""What supervised training needs as well, see `mgcbook.learning.supervised`; only there is it in a batch."""
 
 
 class Order:
@@ -121,14 +123,14 @@ class Kept:
         if missing:
             made = pick(self.endless.batch(missing))
             small = {**made, **{key: np.rint(255 * made[key]).astype(np.uint8) for key in ("images", "skin")}}
-            self._items |= {index: {key: small[key][i] for key in KEYS} for i, index in enumerate(missing)}
-        batch = {key: np.stack([self._items[index][key] for index in indices]) for key in KEYS}
+            self._items |= {index: {key: small[key][i] for key in small} for i, index in enumerate(missing)}
+        batch = {key: np.stack([self._items[index][key] for index in indices]) for key in self._items[indices[0]]}
         return {**batch, **{key: batch[key] / np.float32(255) for key in ("images", "skin")}}
 
 
 def pick(batch):
     """Of a batch, what the losses need."""
-    return {key: batch[key] for key in KEYS}
+    return {key: batch[key] for key in (*KEYS, *(batch.keys() & {KNOWN}))}
 
 
 def examples(data, count):

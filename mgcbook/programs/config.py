@@ -53,6 +53,9 @@ class TrainConfig:
     """Trade-off of the losses."""
     data: str = "synthetic"
     """"synthetic": faces made while training; otherwise a folder with a data set."""
+    supervision: Literal["none", "truth"] = "none"
+    """"none": learn from photographs and landmarks (Eq. 6, paper); "truth": be told the coefficients of made-up faces, without
+    rendering (beyond the paper, see `mgcbook.learning.supervised`)."""
     triples: int = 0
     """How many different synthetic triples, kept in memory (of the GPU, where it computes) and shown again in every round;
     0: none is seen twice, and a GPU waits for each."""
@@ -85,6 +88,9 @@ class TrainConfig:
         object.__setattr__(self, "translation_scale", tuple(self.translation_scale))  # JSON knows lists only
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
+        if self.supervision == "truth" and (self.data != "synthetic" or self.device != "cpu"):
+            raise UsageError("supervision: the truth is known of synthetic faces only, and used on a processor: "
+                             "leave data and device as they are")  # fmt: skip
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:
@@ -102,6 +108,8 @@ def at_least(options, smallest, *names):
         if value is not None and not value >= smallest:
             raise UsageError(f"{name}: expected at least {smallest}, got {value}")
 
+
+PORTABLE_STEPS = 40_000
 
 PRESETS = {
     # Paper: augmentation is not mentioned; here: on, because its data are few people under few lights and cameras.
@@ -126,8 +134,26 @@ PRESETS = {
         snapshot_every=500,
         checkpoint_every=200,
     ),
+    "portable": TrainConfig(
+        steps=PORTABLE_STEPS,
+        batch=8,
+        image_size=64,
+        face="light",
+        depth=18,
+        width=32,
+        learning_rate=2e-3,
+        schedule="cosine",
+        clip_norm=20.0,
+        supervision="truth",
+        triples=40_000,
+        translation_scale=(20.0, 20.0, 400.0),
+        turn_about_face=True,
+        snapshot_every=2000,
+        checkpoint_every=1000,
+    ),
 }
-"""paper: Sec. 4, days on a GPU. classroom: the same steps with a narrow network and small images, minutes on a CPU."""
+"""paper: Sec. 4, days on a GPU. classroom: the same steps with a narrow network and small images, minutes on a CPU.
+portable: the network that comes with the package (`mgcbook.data.weights`), an hour on a CPU."""
 
 
 def preset(name):

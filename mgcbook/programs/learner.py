@@ -31,6 +31,11 @@ class Learner:
         layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
         camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
         self.decoder = Decoder(face, camera, layout, turn_about_face=config.turn_about_face, antialiased=config.antialiased)
+        self._supervised = None
+        if config.supervision == "truth":
+            from mgcbook.learning.supervised import SupervisedLoss
+
+            self._supervised = SupervisedLoss(self.decoder)
         self.model = {
             "face": face.name,
             "vertices": len(face.mean),
@@ -56,7 +61,9 @@ class Learner:
         return np.reshape(rows, (items, views, -1)), batch_norm
 
     def objective(self, coefficients, batch):
-        """The combined loss of a batch (Eq. 6): (loss, terms)."""
+        """The combined loss of a batch (Eq. 6), or what takes its place where coefficients are known: (loss, terms)."""
+        if self._supervised is not None:
+            return self._supervised(coefficients, batch)
         config = self.config
         return total_loss(coefficients, batch, self.decoder, config.weights, self.features, reprojected=config.reprojected)
 

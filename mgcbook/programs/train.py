@@ -184,8 +184,19 @@ def open_data(config):
             size = faces.camera.width
             raise UsageError(f"image_size: {config.data} has {size} pixels, got {config.image_size}; use --image-size {size}")
         return faces
+    if config.supervision == "truth":
+        return _known_faces(config)
     from mgcbook.data.scenes import SyntheticConfig
     from mgcbook.data.synthetic import SyntheticFaces
 
     faces = SyntheticFaces(SyntheticConfig(seed=config.seed, size=config.image_size), truth=False)
+    return Kept(faces, config.triples) if config.triples else faces
+
+
+def _known_faces(config):
+    """Synthetic faces with the coefficients that the network is told."""
+    from mgcbook.data.known import KnownFaces
+    from mgcbook.programs.learner import Learner
+
+    faces = KnownFaces(Learner(config).decoder, seed=config.seed)
     return Kept(faces, config.triples) if config.triples else faces
