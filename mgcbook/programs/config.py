@@ -94,7 +94,7 @@ class TrainConfig:
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:
-            raise UsageError("graph: the outline of an antialiased face is found on the host; leave graph or antialiased out")
+            raise UsageError("graph: how long the outline of an antialiased face is the host has to ask; leave graph or antialiased out")
 
 
 def at_least(options, smallest, *names):

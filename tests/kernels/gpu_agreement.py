@@ -149,11 +149,18 @@ def vertices_that_are_seen(kernels, rng, **options):
 
 
 def outlines(kernels, rng, **options):
-    points, triangles = mesh(rng)
-    triangle, _, depth = cpu.rasterize(points, triangles, *LENS, HEIGHT, WIDTH)
-    mesh_of = points, triangles, edge_neighbours(triangles)
-    pixels, _ = agree(kernels, "outline_crossings", *mesh_of, triangle, depth, *LENS, **options)
-    assert len(pixels) > 0
+    """Of a sheet, and of one that is folded over itself and comes nearer than what is drawn."""
+    for folds, near in ((0.0, 1.0), (0.12, 3.7)):
+        points, triangles = mesh(rng, n=13)
+        turn = 25 * points[..., 0] / points[..., 2]
+        points[..., 0] += np.float32(4 * folds) * np.sin(turn)
+        points[..., 2] += np.float32(4 * folds) * np.cos(turn)
+        triangle, _, depth = cpu.rasterize(points, triangles, *LENS, HEIGHT, WIDTH)
+        mesh_of = points, triangles, edge_neighbours(triangles)
+        pixels, edges = agree(kernels, "outline_crossings", *mesh_of, triangle, depth, *LENS, near, **options)
+        assert len(pixels) > 20 and pixels.max() >= HEIGHT * WIDTH and edges.max() >= points.shape[1], "in both items"
+        on_mesh = triangle.ravel()[pixels] >= 0
+        assert on_mesh[:, 0].all() and (not folds or on_mesh[:, 1].sum() > 5), "an outline before the mesh itself"
 
 
 def a_linear_model(kernels, rng, **options):
