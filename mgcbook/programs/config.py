@@ -91,6 +91,8 @@ class TrainConfig:
         if self.supervision == "truth" and (self.data != "synthetic" or self.device != "cpu"):
             raise UsageError("supervision: the truth is known of synthetic faces only, and used on a processor: "
                              "leave data and device as they are")  # fmt: skip
+        if self.supervision == "truth" and self.augmentation:
+            raise UsageError("augmentation: mirrored and recoloured pictures contradict what supervision='truth' says of them")
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:
@@ -108,8 +110,6 @@ def at_least(options, smallest, *names):
         if value is not None and not value >= smallest:
             raise UsageError(f"{name}: expected at least {smallest}, got {value}")
 
-
-PORTABLE_STEPS = 40_000
 
 PRESETS = {
     # Paper: augmentation is not mentioned; here: on, because its data are few people under few lights and cameras.
@@ -135,7 +135,7 @@ PRESETS = {
         checkpoint_every=200,
     ),
     "portable": TrainConfig(
-        steps=PORTABLE_STEPS,
+        steps=40_000,
         batch=8,
         image_size=64,
         face="light",

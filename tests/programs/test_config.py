@@ -20,7 +20,7 @@ def test_the_paper_preset_holds_the_numbers_of_the_paper():
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UsageError, match="expected one of paper, classroom, got 'papr'"):
+    with pytest.raises(UsageError, match="expected one of paper, classroom, portable, got 'papr'"):
         preset("papr")
 
 
@@ -44,6 +44,8 @@ def test_every_setting_is_described():
         ({"batch": 0}, "batch: expected at least 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"steps": -1}, "steps"),
+        ({"supervision": "truth", "data": "photos"}, "supervision: the truth is known of synthetic faces only"),
+        ({"supervision": "truth", "augmentation": 1.0}, "augmentation: mirrored"),
     ],
 )
 def test_impossible_settings_are_refused(setting, message):
