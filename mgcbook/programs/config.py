@@ -96,7 +96,7 @@ class TrainConfig:
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:
-            raise UsageError("graph: how long the outline of an antialiased face is the host has to ask; leave graph or antialiased out")
+            raise UsageError("graph: an antialiased face makes the host wait for its outline; leave graph or antialiased out")
 
 
 def at_least(options, smallest, *names):
