@@ -27,7 +27,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 GONE := $(shell $(PY) $(RECENT) >/dev/null 2>&1 || rm -f $(VENV)/.stamp-*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check gpu-proof gpu-proof-run soak endure matrix fuzz lint clean
+.PHONY: help setup demo test lab bench notebooks book html book-check book-pages gpu-check gpu-proof gpu-proof-run soak endure matrix fuzz weights lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ matrix: $(STAMP) ## Run the tests under every Python found, with the newest and 
 	@$(PY) tests/matrix.py $(ARGS)
 fuzz: $(STAMP) ## Give damaged files to every reader for FUZZ_MINUTES (10); findings in runs/fuzz
 	@$(PY) -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
+weights: $(STAMP) ## Train the network that comes with the package (an hour and more); the same seed, the same network
+	@$(PY) -m mgcbook train --preset portable --run runs/portable $(ARGS)
+	@$(PY) -m mgcbook pack runs/portable mgcbook/weights/network.safetensors
 lint: $(STAMP) ## Check the style with ruff
 	@$(PY) -m ruff --version >/dev/null 2>&1 || { echo "ruff is in the extra 'dev': make setup EXTRAS=dev"; exit 1; }
 	@$(PY) -m ruff check .

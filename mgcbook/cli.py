@@ -23,6 +23,7 @@ PROGRAMS = {
     "evaluate": "measure trained weights against known faces",
     "prepare": "align and cut out the pictures of a data set for training",
     "convert": "turn a face model of another project (ICT-FaceKit, BFM, FLAME, ...) into a model file",
+    "pack": "write trained weights into one small file, to give away",
     "plot": "draw the loss curves of a training run",
     "bench": "measure how fast network, rasterizer, tape and training steps are",
     "doctor": "check this machine, or look into a batch that went wrong",

@@ -61,12 +61,30 @@ def save(folder, state, *, config, model, score=None, keep=2):
         "model": model,
         "score": score,
         "adam": {name: value for name, value in state.adam.items() if not isinstance(value, dict)},
-        "checksum": _checksum(tensors),
     }
     path = folder / NAME.format(state.step)
-    write_tensors(path, tensors, {"format": str(FORMAT), **{name: json.dumps(value) for name, value in about.items()}})
+    write_whole(path, tensors, about)
     _prune(folder, keep)
     return path
+
+
+def write_whole(path, tensors, about):
+    """Write tensors and what `save` says about them, with a new checksum. Raises ResourceError, see `write_tensors`."""
+    about = {**about, "checksum": _checksum(tensors)}
+    write_tensors(path, tensors, {"format": str(FORMAT), **{name: json.dumps(value) for name, value in about.items()}})
+
+
+def read_whole(path):
+    """The tensors of a checkpoint by their names in the file, and what is said about them: (dict, dict).
+
+    Raises:
+        DataError: if the file is missing, damaged or of another format.
+    """
+    tensors, text = read_tensors(path)
+    about = _about(path, text)
+    if about["checksum"] != _checksum(tensors):
+        raise DataError(f"{path}: its numbers do not fit its checksum, so the file is damaged")
+    return tensors, about
 
 
 def write_tensors(path, tensors, about):
@@ -180,10 +198,7 @@ def differences(theirs, ours):
 
 
 def _read(path):
-    tensors, text = read_tensors(path)
-    about = _about(path, text)
-    if about["checksum"] != _checksum(tensors):
-        raise DataError(f"{path}: its numbers do not fit its checksum, so the file is damaged")
+    tensors, about = read_whole(path)
     groups = {}
     for name, array in tensors.items():
         head, _, rest = name.partition("/")

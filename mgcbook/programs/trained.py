@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from mgcbook.arrays import to_device, to_host
-from mgcbook.errors import DataError
+from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.resnet import prepare_inference
 from mgcbook.programs import checkpoint
 from mgcbook.programs.config import from_dict
 from mgcbook.programs.learner import Learner
 from mgcbook.programs.train import CHECKPOINTS
+
+SHIPPED = Path(__file__).parents[1] / "weights" / "network.safetensors"
+"""Where the weights are that come with the package."""
 
 
 class Trained:
@@ -24,7 +27,8 @@ class Trained:
 
     def __init__(self, state, config, device="cpu"):
         self.step, self.config, self.device = state.step, config, device
-        self._params, batch_norm = to_device((state.params, state.batch_norm), device)
+        params = {name: np.asarray(array, np.float32) for name, array in state.params.items()}  # a packed file holds 16 bits
+        self._params, batch_norm = to_device((params, state.batch_norm), device)
         self._predict = prepare_inference(self._params, batch_norm)
         self._learner = Learner(config)
 
@@ -38,14 +42,25 @@ class Trained:
         return to_host(self._predict(to_device(np.ascontiguousarray(images, dtype=np.float32), self.device)))
 
 
-def open_trained(path, device="cpu"):
+def shipped_weights():
+    """The checkpoint that comes with the package; -> Path, or None if this installation has none."""
+    return SHIPPED if SHIPPED.is_file() else None
+
+
+def open_trained(path=None, device="cpu"):
     """The weights of a run folder (its newest checkpoint) or of one checkpoint file; -> Trained.
 
+    Args:
+        path: folder or file; None: the weights that come with the package.
+        device: where the network is computed, "cpu" or "cuda".
     Raises:
+        UsageError: if no path is given and no weights come with this installation.
         DataError: if there are none, or if they are damaged.
         ResourceError: for "cuda" where no GPU can be used.
     """
-    path = Path(path)
+    path = shipped_weights() if path is None else Path(path)
+    if path is None:
+        raise UsageError("weights: this installation brings none; train a network and give its folder with --weights")
     if path.is_dir():
         found = checkpoint.latest(path / CHECKPOINTS)
         if found is None:
