@@ -3,7 +3,7 @@
 The lamps stay known one by one, because the generator adds what harmonics of order two cannot hold: highlights.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -72,6 +72,15 @@ def sample_lighting(rng):
         directions=np.stack([direction for direction, _ in lamps]),
         strengths=strengths,
     )
+
+
+def harder(lighting, harshness):
+    """A light whose lamps are stronger and more coloured and whose even part is weaker; 1 gives the same light; -> Lighting."""
+    if harshness == 1:
+        return lighting
+    level = lighting.strengths.mean(axis=1, keepdims=True)
+    strengths = level * (lighting.strengths / level) ** harshness * np.sqrt(harshness)
+    return replace(lighting, ambient=lighting.ambient / harshness, sky=lighting.sky / harshness, strengths=strengths)
 
 
 def temperature(warm):

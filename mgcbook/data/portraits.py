@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from mgcbook.data.backgrounds import panorama, view_windows
 from mgcbook.data.illumination import dot
+from mgcbook.data.patterns import patterned
 from mgcbook.data.sensor import photograph, quantise, sample_sensor
 from mgcbook.face.camera import transform
 from mgcbook.face.light import AMBIENT, sh_basis
@@ -68,13 +69,13 @@ def _hollows(model, rounds=40):
     return np.clip(1 - 0.09 * np.clip(behind - 0.4, 0, 6), 0.45, 1).astype(np.float32)
 
 
-def take_pictures(rng, scene, model, parts, material, camera, supersample=2):
+def take_pictures(rng, scene, model, parts, material, camera, supersample=2, scenery="mixed"):
     """Photographs of a scene and where they show skin; Scene with N views -> (N, H, W, 3), (N, H, W) float32, all k / 255."""
     height, width = camera.height, camera.width
     fine = camera.resized(width * supersample, height * supersample)
     look = _sample_look(rng)
-    scenery = panorama(rng, height, int(2.25 * width))
-    windows = view_windows(rng, scenery, scene.yaw, height, width)
+    paint = patterned if scenery == "patterns" else panorama
+    windows = view_windows(rng, paint(rng, height, int(2.25 * width)), scene.yaw, height, width)
     image, skin, cover = _shaded(scene, model, parts, material, fine, look)
     image, skin, cover = (_averaged(values, supersample) for values in (image, skin[..., None], cover[..., None]))
     image = image + (1 - cover) * windows

@@ -5,20 +5,22 @@ angles on either side, each cropped and aligned by its landmarks (Sec. 4.1). The
 scaling the picture is turning the camera about its axis, moving it and bringing it nearer, so that the truth stays exact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
 from mgcbook.data.align import alignment_template
-from mgcbook.data.illumination import Lighting, dot, sample_lighting
+from mgcbook.data.illumination import Lighting, dot, harder, sample_lighting
 from mgcbook.data.landmarks import five_points
 from mgcbook.data.occluders import Surroundings, sample_surroundings
 from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, euler_from_rotation, project, rotation_from_euler, transform
 
 LIMITS = {"seed": (0, 2**32 - 1), "size": (16, 4096), "views": (1, 64), "single_share": (0, 1), "target_yaw_degrees": (0, 89),
-          "max_yaw_degrees": (0, 89), "detail": (0, 5), "occluders": (0, 1), "supersample": (1, 8)}  # fmt: skip
+          "max_yaw_degrees": (0, 89), "detail": (0, 5), "occluders": (0, 1), "supersample": (1, 8), "perspective": (0.1, 10),
+          "harshness": (0.1, 10)}  # fmt: skip
 """Smallest and largest value of settings."""
 
 
@@ -58,6 +60,12 @@ class SyntheticConfig:
     """Root mean square of the bumps that no mode of the model has, in mm."""
     occluders: float = 0.3
     """How often something hides a part of the face."""
+    perspective: float = 1.0
+    """So many times nearer the camera stands, with a lens so many times wider; 1: the paper's five metres."""
+    harshness: float = 1.0
+    """Of the light: above 1 lamps are stronger and more coloured, and less comes from everywhere."""
+    scenery: Literal["mixed", "patterns"] = "mixed"
+    """What is behind the face: rooms, landscapes, backdrops; or stripes, checks and dots with sharp edges."""
     supersample: int = 2
     """Rays across one pixel; the pictures are averages, as in a camera."""
     held_out: bool = False
@@ -72,8 +80,9 @@ class SyntheticConfig:
 
     @property
     def camera(self):
-        """The paper's camera for pictures of this size."""
-        return PAPER_CAMERA.resized(self.size, self.size)
+        """The paper's camera for pictures of this size, as near as `perspective` says."""
+        camera = PAPER_CAMERA.resized(self.size, self.size)
+        return replace(camera, focal=camera.focal / self.perspective)
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,8 @@ def build_scene(rng, model, parts, main, face, yaw, config):
     rotation, translation = sample_poses(rng, model, vertices, main, yaw, config)
     pose = camera_from_model(rotation, translation, main)
     single = np.float32
-    return Scene(**face, vertices=vertices, colors=colors, lighting=sample_lighting(rng), surroundings=surroundings,
+    return Scene(**face, vertices=vertices, colors=colors, surroundings=surroundings,
+                 lighting=harder(sample_lighting(rng), config.harshness),
                  rotation_offset=rotation.astype(single), translation_offset=translation.astype(single),
                  camera_from_model=(pose[0].astype(single), pose[1].astype(single)), yaw=np.asarray(yaw))  # fmt: skip
 

@@ -81,7 +81,8 @@ class SyntheticFaces:
             scenes = [self._scene(rng, face, sample_yaw(rng, config))]
         pictures, landmarks = [], []
         for scene in scenes:
-            pictures.append(take_pictures(rng, scene, self.model, self._parts, self._material, self.camera, config.supersample))
+            pictures.append(take_pictures(rng, scene, self.model, self._parts, self._material, self.camera, config.supersample,
+                                          config.scenery))  # fmt: skip
             landmarks.append(self._landmarks(scene))
         images, skin = (np.concatenate(kind) for kind in zip(*pictures, strict=True))
         flag = SINGLE_VIEW if single else EPIPOLAR

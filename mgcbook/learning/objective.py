@@ -55,7 +55,8 @@ class Pairs(NamedTuple):
 
 
 @check_shapes(coefficients="B N K")
-def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=None, *, reprojected=False, symmetric=False):
+def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=None, *, reprojected=False, symmetric=False,
+               covisible=True):  # fmt: skip
     """The combined loss of Eq. 6; (B, N, K) -> (scalar, terms).
 
     Args:
@@ -69,6 +70,7 @@ def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=Non
             leaves the identity loss out.
         reprojected: the form of the depth loss that is 0 at the truth (see `depth_loss`).
         symmetric: the two-sided epipolar distance (see `epipolar_loss`).
+        covisible: leave out what the source does not see; False: all of the target's face counts (Tab. 3, row 6).
     Returns:
         (loss, terms): terms maps the name of each loss to its unweighted mean, bare numbers on the device where they were made.
     Raises:
@@ -82,7 +84,7 @@ def total_loss(coefficients, batch, decoder, weights=PAPER_WEIGHTS, features=Non
     two_d = sum(getattr(weights, name) * term for name, term in terms.items())
     loss = weights.two_d * two_d
     if views > 1 and ("counts" in batch or _may_have_pairs(batch["flags"])):
-        more = multi_view_terms(view, batch, decoder, reprojected=reprojected, symmetric=symmetric)
+        more = multi_view_terms(view, batch, decoder, reprojected=reprojected, symmetric=symmetric, covisible=covisible)
         loss = loss + weights.multi_view * sum(getattr(weights, name) * term for name, term in more.items())
         terms = {**terms, **more}
     return loss, {"total": bare(loss), **{name: bare(term) for name, term in terms.items()}}
@@ -127,11 +129,11 @@ def single_view_terms(view, flat, weights, features, camera):
     return terms
 
 
-def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False):
+def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False, covisible=True):
     """The losses of Eq. 3 to 5: a sum over the sources of an item, a mean over the items they are for; -> dict of scalars."""
     items, views = batch["landmarks"].shape[:2]
     camera, sources = decoder.camera, views - 1
-    pairs = pair_up(view, batch["images"], decoder)
+    pairs = pair_up(view, batch["images"], decoder, covisible=covisible)
     found = correspond(pairs.target_depth, pairs.source_from_target, camera)
     both = pairs.covisible * found.valid
     synthesized = bilinear_sample(pairs.source_image, found.uv)
@@ -157,15 +159,16 @@ def multi_view_terms(view, batch, decoder, *, reprojected=False, symmetric=False
     return terms
 
 
-def pair_up(view, images, decoder):
-    """Every source view beside its target; a View of B N views, images (B, N, H, W, 3) -> Pairs."""
+def pair_up(view, images, decoder, *, covisible=True):
+    """Every source view beside its target; a View of B N views, images (B, N, H, W, 3) -> Pairs.
+
+    covisible: False marks all of the target's face as seen by the source.
+    """
     items, views = images.shape[:2]
     apart = lambda array: np.reshape(array, (items, views, *array.shape[1:]))
     rotation, translation = (apart(part) for part in view.camera_from_model)
     target_from_model = _targets(rotation), _targets(translation)
     source_from_model = _sources(rotation), _sources(translation)
-    seen = apart(seen_vertices(plain(view.points_camera), decoder.triangles, decoder.camera, drawn=view.fragments.triangle))
-    points = _targets(apart(plain(view.points_camera)))
     depth = apart(view.depth)
     return Pairs(
         target_image=_targets(images),
@@ -174,8 +177,15 @@ def pair_up(view, images, decoder):
         source_depth=_sources(depth),
         source_mask=_sources(apart(_positive(view.depth))),
         source_from_target=compose(source_from_model, invert(target_from_model)),
-        covisible=covisible_map(_targets(seen), _sources(seen), points, decoder.triangles, decoder.camera),
+        covisible=_seen_by_both(view, apart, decoder) if covisible else _positive(_targets(depth)),
     )
+
+
+def _seen_by_both(view, apart, decoder):
+    """The covisible map of every pair (Sec. 3.4); -> (P, H, W)."""
+    points = plain(view.points_camera)
+    seen = apart(seen_vertices(points, decoder.triangles, decoder.camera, drawn=view.fragments.triangle))
+    return covisible_map(_targets(seen), _sources(seen), _targets(apart(points)), decoder.triangles, decoder.camera)
 
 
 def _positive(array):

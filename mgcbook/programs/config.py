@@ -47,6 +47,8 @@ class TrainConfig:
     """Rotate the face about its middle, not about the model's origin behind it (beyond the paper)."""
     reprojected: bool = False
     """Depth loss in the form that is 0 at the truth, not the one of the paper (Eq. 4)."""
+    covisible: bool = True
+    """Compare views only where both see the face (Sec. 3.4); without it self-occlusion counts as an error (Tab. 3, row 6)."""
     antialiased: bool = False
     """Let the outline of the rendered face pull on its shape (beyond the paper)."""
     weights: Weights = field(default_factory=Weights)

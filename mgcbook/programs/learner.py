@@ -65,7 +65,8 @@ class Learner:
         if self._supervised is not None:
             return self._supervised(coefficients, batch)
         config = self.config
-        return total_loss(coefficients, batch, self.decoder, config.weights, self.features, reprojected=config.reprojected)
+        return total_loss(coefficients, batch, self.decoder, config.weights, self.features, reprojected=config.reprojected,
+                          covisible=config.covisible)  # fmt: skip
 
     def loss(self, params, batch_norm, batch):
         """What training minimises: (loss, (terms, coefficients, new batch_norm))."""

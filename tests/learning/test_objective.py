@@ -8,10 +8,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mgcbook.face.camera import PAPER_CAMERA
+from mgcbook.face.render import composite
 from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.decoder import Decoder
 from mgcbook.learning.losses import PAPER_WEIGHTS, Weights
-from mgcbook.learning.objective import total_loss
+from mgcbook.learning.objective import pair_up, total_loss
 from mgcbook.tape import bare, check_gradients, value_and_grad
 from mgcbook.tape import oracle as _oracle  # noqa: F401  (lets HIPS autograd in)
 from tests.toy import same_face, toy_batch, toy_coefficients, toy_model
@@ -188,6 +189,20 @@ def test_away_from_the_truth_every_loss_is_larger(rng):
     _, more = total_loss(wrong, batch, decoder, reprojected=True)
     for name in ("render", "landmark", "pixel", "depth", "epipolar"):
         assert more[name] > 3 * terms[name], name
+
+
+def test_without_the_covisible_map_self_occlusion_counts_as_an_error(rng):
+    decoder, coefficients, batch = truth(rng, PAPER_CAMERA.resized(96, 96))
+    coefficients[:, 1, decoder.layout.slices["rotation"]] = [0, 0.9, 0]  # so far that the nose hides a cheek
+    view = decoder(coefficients.reshape(4, -1))
+    images = composite(view.image, view.mask, np.ones((4, 96, 96, 3))).reshape(2, 2, 96, 96, 3)
+    both, one = (pair_up(view, images, decoder, covisible=covisible) for covisible in (True, False))
+    assert np.array_equal(one.covisible, one.target_depth > 0)
+    assert (both.covisible <= one.covisible).all() and both.covisible.sum() < 0.95 * one.covisible.sum()
+    batch = {**batch, "images": images, "landmarks": view.landmarks.reshape(2, 2, 68, 2)}
+    with_map, without = (total_loss(coefficients, batch, decoder, covisible=c, reprojected=True)[1] for c in (True, False))
+    assert with_map["pixel"] < without["pixel"] and with_map["depth"] < without["depth"]
+    assert with_map["epipolar"] == without["epipolar"]
 
 
 # ---------------------------------------------------------------- degenerate scenes and bad input
