@@ -200,6 +200,8 @@ NO_ARRAYS = {
     "learning.weights.read_weights", "learning.weights.save_weights", "learning.weights.from_torch", "learning.weights.to_torch",
     "learning.pth.read_pth", "data.align.alignment_template", "data.images.read_image", "data.images.write_image",
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
+    "data.boxes.open_box", "data.boxes.whole_picture", "data.boxes.read_box", "data.finders.is_name", "data.finders.open_finder",
+    "data.finders.face_alignment",
     "data.protocols.scan.replace_scale", "data.protocols.scan.with_global_scale", "data.protocols.scan.global_scale",
     "data.protocols.tables.published", "data.protocols.tables.table", "data.protocols.tables.cumulative",
     "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write",

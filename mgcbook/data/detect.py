@@ -73,7 +73,7 @@ def find_face(image, *, source="picture"):
         height, width = image.shape[:2]
         raise DataError(
             f"{source}: no face found in {width} x {height} pixels; expected one that looks at the camera and fills at least "
-            "a tenth of the picture; cut it out or turn it upright, or give 5 or 68 landmarks in a file"
+            "a tenth of the picture; cut it out or turn it upright, or give 5 or 68 landmarks in a file (--landmarks)"
         )
     return boxes[0]
 

@@ -1,4 +1,4 @@
-"""Landmark files: iBUG .pts, plain text, .npy and JSON, each turned into continuous image coordinates and checked.
+"""Landmark files: iBUG .pts, plain text, .npy, JSON and MATLAB's .mat, each turned into continuous image coordinates and checked.
 
 68 points in the order of iBUG 300-W, counted from 0: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67; "right"
 names of that order are the subject's right, which is left in the image. Or 5 points: eye left in the image, eye right in the
@@ -20,8 +20,14 @@ from mgcbook.files import atomic_write
 
 COUNTS = (5, 68)
 
-FIRST_PIXEL = {".pts": 1.0, ".txt": 0.0, ".npy": 0.0, ".json": 0.5}
+FIRST_PIXEL = {".pts": 1.0, ".txt": 0.0, ".npy": 0.0, ".json": 0.5, ".mat": 1.0}
 """Coordinate of the centre of the first pixel by the ending of the file name. A .json of ours says it itself."""
+
+WRITTEN = (".pts", ".txt", ".npy", ".json")
+"""Endings of the files that `write_landmarks` writes."""
+
+MAT_NAMES = ("pt3d_68", "pts_3d", "pts", "points", "landmarks", "pts_2d", "pt2d")
+"""Variables of a .mat that may hold the points, the first one counts; (n, 2 or 3) or (2 or 3, n)."""
 
 MARGIN = 0.25
 """Landmarks of a face cut off by the picture's edge may lie outside by this part of the picture's larger side."""
@@ -38,7 +44,7 @@ FLIP_5 = np.array([1, 0, 2, 4, 3])
 
 
 def read_landmarks(path, *, image_shape=None, first_pixel=None):
-    """Read 5 or 68 landmarks from .pts, .txt, .npy or .json; -> (5, 2) or (68, 2) float64, in continuous pixels.
+    """Read 5 or 68 landmarks from .pts, .txt, .npy, .json or .mat; -> (5, 2) or (68, 2) float64, in continuous pixels.
 
     Text: one point per line, two or three numbers (depth is dropped) apart by spaces, tabs or commas; a first line with the
     count alone is skipped. npy: (5, 2), (68, 2) or with three columns; files that hold Python objects are refused.
@@ -56,7 +62,8 @@ def read_landmarks(path, *, image_shape=None, first_pixel=None):
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path}: {path.stat().st_size} bytes; a file of 68 landmarks has a few thousand")
-        reader = {".pts": _read_pts, ".txt": _read_text, ".npy": _read_npy, ".json": _read_json}[suffix]
+        readers = {".pts": _read_pts, ".txt": _read_text, ".npy": _read_npy, ".json": _read_json, ".mat": _read_mat}
+        reader = readers[suffix]
         points, own_first_pixel = reader(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
@@ -168,6 +175,18 @@ def _read_json(path):
     return points, first_pixel
 
 
+def _read_mat(path):
+    from mgcbook.data.formats.safe_mat import read_mat
+
+    found = read_mat(path, (), optional=MAT_NAMES)
+    for name in (name for name in MAT_NAMES if name in found):
+        points = found[name].T if found[name].shape[0] in (2, 3) else found[name]
+        if points.ndim == 2 and points.shape[1] in (2, 3) and len(points) in COUNTS:
+            return points.astype(np.float64), None
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items()) or f"none of {', '.join(MAT_NAMES)}"
+    raise DataError(f"{path}: expected 5 or 68 points, found {shapes}")
+
+
 def write_landmarks(path, landmarks):
     """Write (5, 2) or (68, 2) landmarks as .pts, .txt, .npy or .json, in the convention of the format.
 
@@ -177,8 +196,8 @@ def write_landmarks(path, landmarks):
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in FIRST_PIXEL:
-        raise DataError(f"{path}: expected a name ending in {', '.join(FIRST_PIXEL)}")
+    if suffix not in WRITTEN:
+        raise DataError(f"{path}: expected a name ending in {', '.join(WRITTEN)}")
     points = check_landmarks(landmarks) + (FIRST_PIXEL[suffix] - 0.5)
     rows = "".join(f"{x:.6f} {y:.6f}\n" for x, y in points)
     with atomic_write(path) as file:

@@ -17,6 +17,7 @@ import numpy as np
 
 from mgcbook.data.align import align, warp_image
 from mgcbook.data.dataset_format import DESCRIPTION, Description, digest_of, encode, read_description, shard_name
+from mgcbook.data.finders import FINDERS
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, ResourceError, UsageError
 from mgcbook.files import atomic_write
@@ -42,15 +43,16 @@ class Preparation:
         views: pictures of an item; None: as usual for the data set.
         limit: only the first so many items.
         rng: for data sets that combine at random; None: a generator with seed 0.
+        find: who finds landmarks in the pictures, instead of the data set's own (`mgcbook.data.finders.Finder`).
     Raises:
         DataError: if the data set gives no item of so many views.
     """
 
-    def __init__(self, source, template, camera, *, views=None, limit=None, rng=None):
+    def __init__(self, source, template, camera, *, views=None, limit=None, rng=None, find=None):
         if (views is not None and views < 1) or (limit is not None and limit < 1):
             raise UsageError(f"prepare: expected views and limit of at least 1, got {views} and {limit}")
         self.source, self.template, self.camera = source, template, camera
-        self.views = views or source.views
+        self.views, self.find = views or source.views, find
         self.items = source.items(self.views, rng)[:limit]
         if not self.items:
             raise DataError(f"{source.folder}: {len(source)} pictures, but no item of {self.views} views; try fewer views")
@@ -76,12 +78,15 @@ class Preparation:
 
         Skin weighs nothing beyond the photograph's border, where the crop only repeats the last pixels.
         """
-        if sample.landmarks is None or len(sample.landmarks) != 68:
-            found = "no landmarks" if sample.landmarks is None else f"{len(sample.landmarks)} landmarks"
+        photo = None if self.find is None else sample.read_image()
+        landmarks = sample.landmarks if self.find is None else self.find(photo, sample.key)
+        if landmarks is None or len(landmarks) != 68:
+            found = "no landmarks" if landmarks is None else f"{len(landmarks)} landmarks"
             raise DataError(f"{sample.key}: training needs 68 landmarks, found {found}; lay its landmark file of the same "
-                            "name beside it (.pts, .txt, .npy, .json), or give --landmarks FOLDER")  # fmt: skip
-        photo = sample.read_image()
-        aligned = align(photo, sample.landmarks, self.template, self.camera)
+                            "name beside it (.pts, .txt, .npy, .json, .mat), or give --landmarks FOLDER, or the name of who "
+                            f"finds them: {', '.join(('network', *FINDERS))}")  # fmt: skip
+        photo = sample.read_image() if photo is None else photo
+        aligned = align(photo, landmarks, self.template, self.camera)
         own = sample.read_skin()
         if own is None:
             skin = skin_weight(aligned.image)

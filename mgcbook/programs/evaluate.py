@@ -202,7 +202,8 @@ class EvaluateOptions:
     data: Path | None = None
     """Folder of the protocol's data set; for "synthetic", a data set with truth instead of the protocol's own faces."""
     landmarks: Path | None = None
-    """Folder of landmark files that photographs of a data set are aligned by, instead of its own."""
+    """What photographs of a data set are aligned by, instead of its own landmarks: a folder of landmark files, network (its own
+    landmarks, as on a photograph of yours), or face-alignment if it is installed. The table says which."""
     out: Path | None = None
     """JSON file for every number; by default evaluation-<protocol>.json beside the weights."""
     device: Literal["cpu", "cuda"] = "cpu"

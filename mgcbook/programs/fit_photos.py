@@ -9,6 +9,8 @@ from tyro.conf import Positional
 
 from mgcbook.arrays import check_device
 from mgcbook.data.align import align, alignment_template
+from mgcbook.data.boxes import CASCADE
+from mgcbook.data.finders import FINDERS, NETWORK, is_name
 from mgcbook.data.landmarks import FIRST_PIXEL
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
@@ -16,9 +18,11 @@ from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.config import at_least
+from mgcbook.programs.finding import open_finder
 from mgcbook.programs.fit import FitConfig, fit_steps
 from mgcbook.programs.reconstruct import open_model, open_photo
 from mgcbook.programs.results import Reconstruction, print_table, write_results
+from mgcbook.programs.trained import shipped_weights
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,14 @@ class FitOptions:
     photos: Positional[tuple[Path, ...]]
     """The photographs; `sample` takes the one that comes along."""
     landmarks: tuple[Path, ...] = ()
-    """A file with 68 landmarks for each photograph, in the same order (.pts, .txt, .npy, .json); by default the file beside a
-    photograph that has its name."""
+    """A file with 68 landmarks for each photograph, in the same order (.pts, .txt, .npy, .json, .mat), or who finds them in all
+    of them: network, or face-alignment if it is installed; by default the file beside a photograph that has its name, else the
+    network if there are weights."""
+    weights: Path | None = None
+    """A training run or a checkpoint: the network that finds landmarks."""
+    box: Path = Path(CASCADE)
+    """Where that network looks first: cascade searches the face, whole takes the picture as cut out around it, or a file with
+    left, top, right and bottom in pixels."""
     out: Path | None = None
     """Folder for the results; by default runs/<name of the first photograph>. Of several, each gets a folder in it."""
     face: str = "full"
@@ -51,16 +61,28 @@ def run(options: FitOptions):
     announce()
     if not options.photos:
         raise UsageError("photos: expected at least one, got none; `mgcbook fit sample` takes the one that comes along")
-    if options.landmarks and len(options.landmarks) != len(options.photos):
-        raise UsageError(f"landmarks: expected one file for each of {len(options.photos)} photos, got {len(options.landmarks)}")
-    files = options.landmarks or [find_landmark_file(photo) for photo in options.photos]
-    opened = [open_photo(photo, file) for photo, file in zip(options.photos, files, strict=True)]
+    opened = [open_photo(photo, who) for photo, who in zip(options.photos, who_finds(options), strict=True)]
     decoder = Decoder(open_model(options.face), PAPER_CAMERA.resized(options.size, options.size))
     results = fit_photos(opened, decoder, options.fit, device=options.device)
     folder = options.out or Path("runs") / results[0].name
     for place, result in enumerate(results, 1):
         print(f"{result.name}: mean landmark error {result.landmark_error_percent():.2f} % of the face's box")
         print_table(write_results(folder / f"{place}-{result.name}" if len(results) > 1 else folder, result))
+
+
+def who_finds(options):
+    """For each photograph of FitOptions what gives its landmarks: a file, a `Finder`, or None for the sample."""
+    given = options.landmarks
+    if len(given) == 1 and is_name(given[0]):
+        finder = open_finder(given[0], weights=options.weights, device=options.device, box=options.box)
+        return [finder] * len(options.photos)
+    if given and len(given) != len(options.photos):
+        raise UsageError(f"landmarks: expected one file for each of {len(options.photos)} photos, got {len(given)}")
+    if given or (options.weights is None and shipped_weights() is None):
+        return given or [find_landmark_file(photo) for photo in options.photos]
+    beside = [str(photo) == "sample" or _beside(photo) for photo in options.photos]
+    network = None if all(beside) else open_finder(NETWORK, weights=options.weights, device=options.device, box=options.box)
+    return [None if file is True else file or network for file in beside]
 
 
 def fit_photos(opened, decoder, config=FitConfig(), show=True, device="cpu"):
@@ -95,15 +117,19 @@ def fit_photos(opened, decoder, config=FitConfig(), show=True, device="cpu"):
 
 
 def find_landmark_file(photo):
-    """The file with landmarks beside a photograph: its name with .pts, .txt, .npy or .json; None for the sample.
+    """The file with landmarks beside a photograph: its name with .pts, .txt, .npy, .json or .mat; None for the sample.
 
     Raises:
         DataError: if there is none.
     """
     if str(photo) == "sample":
         return None
-    for suffix in FIRST_PIXEL:
-        if photo.with_suffix(suffix).is_file():
-            return photo.with_suffix(suffix)
+    if found := _beside(photo):
+        return found
     advice = f"write them to {photo.with_suffix('.pts').name} beside it, or give --landmarks"
-    raise DataError(f"{photo}: no file with its 68 landmarks; {advice}; `mgcbook reconstruct --weights` finds them by itself")
+    raise DataError(f"{photo}: no file with its 68 landmarks; {advice} a file or {', '.join(FINDERS)}, or --weights of a network "
+                    "that finds them")  # fmt: skip
+
+
+def _beside(photo):
+    return next((photo.with_suffix(suffix) for suffix in FIRST_PIXEL if photo.with_suffix(suffix).is_file()), None)

@@ -8,6 +8,9 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from mgcbook.arrays import check_device
+from mgcbook.data.boxes import CASCADE
+from mgcbook.data.finders import NETWORK, is_name
 from mgcbook.data.sources import KINDS, open_source
 from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -28,7 +31,14 @@ class PrepareOptions:
     out: Positional[Path]
     """Folder for the prepared data set."""
     landmarks: Path | None = None
-    """Folder of landmark files named like the pictures, instead of the data set's own."""
+    """Folder of landmark files named like the pictures, instead of the data set's own; or who finds them: network, or
+    face-alignment if it is installed."""
+    weights: Path | None = None
+    """A training run or a checkpoint: the network that finds landmarks."""
+    box: Path = Path(CASCADE)
+    """Where that network looks first: cascade searches the face, whole takes the pictures as cut out around it."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where landmarks are found; "cuda" is an NVIDIA GPU."""
     views: int | None = None
     """Pictures of an item: 3 to train on, 1 to test; by default as usual for the data set."""
     size: int = 224
@@ -64,15 +74,16 @@ def run(options: PrepareOptions):
     from mgcbook.programs.reconstruct import open_model
 
     settings = dict(map(_setting, options.settings))
+    find = _finder(options)
     try:
-        source = open_source(options.kind, options.source, landmarks=options.landmarks, **settings)
+        source = open_source(options.kind, options.source, landmarks=None if find else options.landmarks, **settings)
     except TypeError as error:
         raise UsageError(f"settings: {options.kind} has no such setting ({str(error).rpartition(') ')[2]})") from None
     model = open_model(options.face)
     camera = PAPER_CAMERA.resized(options.size, options.size)
     preparation = Preparation(source, alignment_template(model, camera), camera, views=options.views, limit=options.limit,
-                              rng=np.random.default_rng(options.seed))  # fmt: skip
-    about = {"kind": options.kind, "face": model.name, "seed": options.seed, "settings": settings}
+                              rng=np.random.default_rng(options.seed), find=find)  # fmt: skip
+    about = {"kind": options.kind, "face": model.name, "seed": options.seed, "settings": settings, **_found_by(options, find)}
     was_there = (options.out / DESCRIPTION).exists()
     with tqdm(total=len(preparation.items), unit="item", disable=None) as bar:
         summary = prepare(options.out, preparation, about, shard_size=options.shard_size, workers=options.workers,
@@ -82,6 +93,26 @@ def run(options: PrepareOptions):
         print(f"it was finished before; to prepare it again, remove {options.out} first")
     if summary.skipped:
         print(f"{len(summary.skipped)} left out, see {options.out / SKIPPED}; the first: {summary.skipped[0]['reason']}")
+
+
+def _finder(options):
+    """Who finds landmarks, or None where they are in files."""
+    if options.landmarks is None and options.weights is not None:
+        raise UsageError("weights: they find landmarks with --landmarks network; without it those of the data set are used")
+    if options.landmarks is None or not is_name(options.landmarks):
+        return None
+    from mgcbook.programs.finding import open_finder
+
+    check_device(options.device)
+    return open_finder(options.landmarks, weights=options.weights, device=options.device, box=options.box)
+
+
+def _found_by(options, find):
+    """What dataset.json notes about landmarks that were found; -> dict."""
+    if find is None:
+        return {}
+    own = {"weights": str(options.weights or "of the package"), "box": str(options.box)}
+    return {"landmarks": str(options.landmarks), **(own if str(options.landmarks) == NETWORK else {})}
 
 
 def _setting(text):

@@ -6,11 +6,14 @@ The synthetic-... protocols do the same with held-out synthetic faces and scans 
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from mgcbook.data.align import align, alignment_template
+from mgcbook.data.finders import is_name
 from mgcbook.data.protocols.landmarks import NAMES as BIN_NAMES
 from mgcbook.data.protocols.landmarks import landmark_error
 from mgcbook.data.protocols.registered import registered_error
@@ -19,6 +22,7 @@ from mgcbook.data.protocols.tables import draw_cumulative, heat_map, table
 from mgcbook.errors import DataError, UsageError
 from mgcbook.files import atomic_write
 from mgcbook.programs.evaluate import TABLE_PROTOCOLS
+from mgcbook.programs.finding import open_finder
 
 REACH_MM = 5.0
 """A vertex further from every measured point has no error of its own in the heat map."""
@@ -50,8 +54,13 @@ class Report:
         is_synthetic = self.protocol.startswith("synthetic-")
         lines = [table(self.name, self.numbers, "this run, synthetic" if is_synthetic else "this run")]
         lines += ["Synthetic faces: not to be compared with the published rows."] if is_synthetic else []
+        lines += [f"Photographs aligned by {by} ({count} items)" for by, count in self.aligned_by().items()]
         left = [f"{len(self.skipped)} items left out; the first: {self.skipped[0]['reason']}"] if self.skipped else []
         return "\n".join([*lines, *self.notes, *left])
+
+    def aligned_by(self):
+        """Which landmarks turned, scaled and cut the photographs -> how many items; empty where pictures came aligned."""
+        return dict(Counter(row["aligned_by"] for row in self.rows if "aligned_by" in row))
 
     def save(self, path):
         """Write every number as JSON, and beside it the curve of errors and the heat map as pictures."""
@@ -60,7 +69,7 @@ class Report:
         from mgcbook.data.images import write_image
 
         content = {"protocol": self.protocol, "unit": self.unit, "numbers": self.numbers, "notes": self.notes,
-                   "items": self.rows, "skipped": self.skipped}  # fmt: skip
+                   "aligned_by": self.aligned_by(), "items": self.rows, "skipped": self.skipped}  # fmt: skip
         with atomic_write(path) as file:
             file.write(json.dumps(content, indent=1, allow_nan=False).encode() + b"\n")
         picture = io.BytesIO()
@@ -77,7 +86,8 @@ def measure(protocol, network, *, data=None, landmarks=None, count=None, progres
     Args:
         network: images (B, H, W, 3) -> coefficients (B, K), with a `decoder` (`mgcbook.programs.trained.Trained`).
         data: folder of the data set; the synthetic protocols need none.
-        landmarks: folder of landmark files that photographs are aligned by; None: the data set's own, else the network's.
+        landmarks: what photographs are aligned by: a folder of landmark files, or a function or a name (see
+            `mgcbook.data.finders`); None: the data set's own, else the network's.
         count: only the first so many items.
         progress: called as progress(items done, items in all).
     Raises:
@@ -95,7 +105,9 @@ def measure(protocol, network, *, data=None, landmarks=None, count=None, progres
     else:
         from mgcbook.programs.protocols_real import items_of
 
-        items = items_of(protocol, network, data, landmarks, count)
+        is_folder = isinstance(landmarks, str | Path) and not is_name(landmarks)
+        find = None if landmarks is None or is_folder else open_finder(landmarks, network=network)
+        items = items_of(protocol, network, data, find or landmarks, count)
     rows, skipped, heats = [], [], []
     for number, (key, make) in enumerate(items):
         try:

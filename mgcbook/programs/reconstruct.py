@@ -16,9 +16,10 @@ from tyro.conf import Positional
 from mgcbook.arrays import check_device
 from mgcbook.data import builtin
 from mgcbook.data.align import Aligned, Similarity, align, alignment_template, warp_image
-from mgcbook.data.detect import crop_from_box, find_face
+from mgcbook.data.boxes import CASCADE, open_box
+from mgcbook.data.detect import crop_from_box
+from mgcbook.data.finders import NETWORK
 from mgcbook.data.images import read_image, write_image
-from mgcbook.data.landmarks import read_landmarks
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -26,6 +27,7 @@ from mgcbook.face.morphable import FaceModel
 from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs import pictures
+from mgcbook.programs.finding import open_finder
 from mgcbook.programs.fit import FitConfig, fit_steps
 from mgcbook.programs.results import Reconstruction, print_table, write_results
 
@@ -34,29 +36,35 @@ LOOKS = 2
 
 
 def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, config=FitConfig(), name="photograph",
-                device="cpu", preview=None):  # fmt: skip
+                device="cpu", preview=None, box=CASCADE):  # fmt: skip
     """One photograph -> Reconstruction.
 
     Args:
         photo: (H, W, 3) in [0, 1].
         decoder: a Decoder for the result; its camera sets the size of the aligned photograph.
-        landmarks: (5, 2) or (68, 2) in pixels of the photograph; None: the face is searched, which needs a network.
+        landmarks: (5, 2) or (68, 2) in pixels of the photograph, or who finds them: a function of the photograph, a file or a
+            name (see `mgcbook.data.finders`); None: the network finds them.
         network: images (B, h, w, 3) -> coefficients (B, K), with a `decoder` of its own (see `open_trained`); None: fit only.
         refine: fall down the losses from where the network is; needs 68 landmarks, given or the network's.
         config: how.
         name: of the photograph, in messages and results.
         device: where the fit is computed, "cpu" or "cuda"; the network brings its own.
         preview: called once with the Reconstruction as it is before the picture was fitted.
+        box: where the network looks first if it has to find the landmarks, see `mgcbook.data.boxes.open_box`.
     Raises:
         DataError: if no face is found, or if there are too few landmarks and no network to find more.
     """
+    if isinstance(landmarks, str | Path) and str(landmarks) == NETWORK:
+        landmarks = None
+    elif isinstance(landmarks, str | Path) or callable(landmarks):
+        landmarks = open_finder(landmarks, device=device)(photo, name)
     if landmarks is None and network is None:
         raise DataError(f"{name}: without landmarks a network has to find them: give --weights of a training run, or --landmarks")
     if network is None and len(landmarks) != 68:
         raise DataError(f"{name}: a fit needs 68 landmarks, found {len(landmarks)}; give all 68, or --weights of a training run")
     template = alignment_template(decoder.model, decoder.camera)
     if landmarks is None:
-        landmarks = find_landmarks(photo, network, name=name)
+        landmarks = find_landmarks(photo, network, name=name, box=box)
         given = None
     else:
         given = landmarks if len(landmarks) == 68 else None
@@ -88,11 +96,17 @@ def look(network, photo, aligned, decoder):
     return decoder.layout.join(parts)[0].astype(np.float32)
 
 
-def find_landmarks(photo, network, *, name="photograph"):
-    """The 68 landmarks as the network sees them, looking at a face box first, then at its own alignment; -> (68, 2) pixels."""
+def find_landmarks(photo, network, *, name="photograph", box=CASCADE):
+    """The 68 landmarks as the network sees them, looking at a face box first, then at its own alignment; -> (68, 2) pixels.
+
+    Args:
+        box: where the face is, see `mgcbook.data.boxes.open_box`.
+    Raises:
+        DataError: if no face is found.
+    """
     decoder = network.decoder
     template = alignment_template(decoder.model, decoder.camera)
-    crop_from_photo = crop_from_box(find_face(photo, source=name), template)
+    crop_from_photo = crop_from_box(open_box(box)(photo, name), template)
     image, inside = warp_image(photo, crop_from_photo, decoder.camera.height, decoder.camera.width)
     aligned = Aligned(image, None, crop_from_photo, inside)
     for _ in range(LOOKS):
@@ -121,9 +135,13 @@ class ReconstructOptions:
     photo: Positional[Path]
     """The photograph; `sample` takes the one that comes along."""
     landmarks: Path | None = None
-    """File with its 5 or 68 landmarks (.pts, .txt, .npy, .json); without it the face is searched, which needs --weights."""
+    """File with its 5 or 68 landmarks (.pts, .txt, .npy, .json, .mat), or who finds them: network, or face-alignment if it is
+    installed; by default the network, which needs --weights."""
     weights: Path | None = None
     """Folder of a training run, or one of its checkpoints; without it the face is fitted from its landmarks."""
+    box: Path = Path(CASCADE)
+    """Where the network looks first: cascade searches the face, whole takes the picture as cut out around it, or a file with
+    left, top, right and bottom in pixels."""
     out: Path | None = None
     """Folder for the results; by default runs/<name of the photograph>."""
     face: str = "full"
@@ -138,35 +156,39 @@ class ReconstructOptions:
 
 def run(options: ReconstructOptions):
     """Reconstruct one photograph and write the results."""
+    from mgcbook.programs.trained import open_trained, shipped_weights
+
     check_device(options.device)
     announce()
-    photo, landmarks, name = open_photo(options.photo, options.landmarks)
-    network = None
-    if options.weights is not None:
-        from mgcbook.programs.trained import open_trained
-
-        network = open_trained(options.weights, options.device)
+    own = str(options.landmarks) == NETWORK
+    photo, landmarks, name = open_photo(options.photo, None if own else options.landmarks, device=options.device)
+    weights = options.weights or (shipped_weights() if landmarks is None else None)
+    network = open_trained(weights, options.device) if own or weights is not None else None
     decoder, folder = Decoder(open_model(options.face), PAPER_CAMERA), options.out or Path("runs") / name
     result = reconstruct(
         photo, decoder, landmarks=landmarks, network=network, refine=options.refine == "yes", config=options.fit, name=name,
-        device=options.device, preview=lambda result: _first_picture(folder, result),
+        device=options.device, box=options.box, preview=lambda result: _first_picture(folder, result),
     )  # fmt: skip
     print(f"{name}: reconstructed" + _spell_error(result))
     print_table(write_results(folder, result))
 
 
-def open_photo(path, landmarks_path=None):
-    """(photo (H, W, 3), landmarks or None, name) of a file, or of the sample photograph by the name "sample"."""
+def open_photo(path, landmarks=None, **options):
+    """(photo (H, W, 3), landmarks or None, name) of a file, or of the sample photograph by the name "sample".
+
+    Args:
+        landmarks: file, name or function, see `mgcbook.programs.finding.open_finder`, as for options.
+    """
     if str(path) == "sample":
         from mgcbook.data import sample_photo
 
         sample = sample_photo.load()
-        if landmarks_path is not None:
+        if landmarks is not None:
             raise UsageError("landmarks: the sample photograph brings its own; leave --landmarks out")
         return sample.image, sample.landmarks, sample.name
     photo = read_image(path)
-    landmarks = None if landmarks_path is None else read_landmarks(landmarks_path, image_shape=photo.shape)
-    return photo, landmarks, Path(path).stem
+    name = Path(path).stem
+    return photo, None if landmarks is None else open_finder(landmarks, **options)(photo, name), name
 
 
 def _first_picture(folder, result):

@@ -1,6 +1,7 @@
 """`mgcbook fit`: photographs and landmark files to results."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +42,30 @@ def test_a_photograph_with_landmarks_beside_it_becomes_pictures_and_meshes(tmp_p
     assert json.loads((tmp_path / "out" / "face.json").read_text())
 
 
+def test_landmarks_come_from_files_detectors_or_the_network(tmp_path, sample, monkeypatch):
+    """What is asked for comes first, then the file beside the photograph, then the network, if there is one."""
+    from mgcbook.data import finders
+    from mgcbook.programs import fit_photos, trained
+
+    alone, beside = tmp_path / "alone.png", tmp_path / "beside.png"
+    for photo in (alone, beside):
+        write_image(photo, sample.image)
+    write_landmarks(beside.with_suffix(".pts"), sample.landmarks)
+    who = lambda **options: fit_photos.who_finds(fit_photos.FitOptions((alone, beside), **options))
+    monkeypatch.setitem(finders.FINDERS, "mine", lambda device: lambda photo: sample.landmarks)
+    first, second = who(landmarks=(Path("mine"),))
+    assert first is second and first.name == "mine"
+    assert who(landmarks=(Path("a.pts"), Path("b.pts"))) == (Path("a.pts"), Path("b.pts"))
+    monkeypatch.setattr(trained, "SHIPPED", tmp_path / "none")
+    with pytest.raises(DataError, match=r"alone\.png: no file.*face-alignment"):
+        who()
+    monkeypatch.setattr(trained, "open_trained", lambda path, device: "the network opened")
+    network, file = who(weights=tmp_path)
+    assert network.name == "the network" and file == beside.with_suffix(".pts")
+    (tmp_path / "none").write_bytes(b"weights that come along")
+    assert who()[0].name == "the network"
+
+
 def test_photographs_of_one_person_share_the_identity(sample):
     decoder = Decoder(builtin.load("light"), PAPER_CAMERA.resized(64, 64))
     opened = [(sample.image, sample.landmarks, "a"), (*mirrored(sample), "b")]
@@ -49,7 +74,8 @@ def test_photographs_of_one_person_share_the_identity(sample):
     assert np.abs(parts[0]["rotation"] - parts[1]["rotation"]).max() > 1e-3
 
 
-def test_a_photograph_without_landmarks_says_what_to_do(tmp_path, sample, capsys):
+def test_a_photograph_without_landmarks_says_what_to_do(tmp_path, sample, capsys, monkeypatch):
+    monkeypatch.setattr("mgcbook.programs.trained.SHIPPED", tmp_path / "none")
     write_image(tmp_path / "me.png", sample.image)
     assert cli.main(["fit", str(tmp_path / "me.png")]) == 3
     assert "write them to me.pts beside it, or give --landmarks" in capsys.readouterr().err

@@ -83,6 +83,28 @@ def test_skin_weighs_nothing_beyond_the_photograph(tmp_path, template, rng):
     assert (skin[:, :11] == 0).all() and (skin[20:40, 14:] == 1).all()
 
 
+def test_landmarks_can_be_found_instead_of_read(tmp_path, photos, template, monkeypatch, capsys):
+    from mgcbook.data import finders
+
+    for path in photos.glob("*.pts"):
+        path.unlink()
+    asked = []
+    monkeypatch.setitem(finders.FINDERS, "mine", lambda device: lambda photo: asked.append(photo.shape) or template + 8)
+    options = dict(size=64, face="light", views=1, landmarks=Path("mine"))
+    run(PrepareOptions("folder", photos, tmp_path / "out", **options))
+    data = FaceDataset(tmp_path / "out")
+    assert len(data) == 6 and asked == [(90, 80, 3)] * 6, "one picture is cut short"
+    assert np.abs(data.batch(range(6))["landmarks"][:, 0] - template).max() < 0.1
+    assert data.describe()["about"]["landmarks"] == "mine"
+    with pytest.raises(DataError, match="another data set"):
+        run(PrepareOptions("folder", photos, tmp_path / "out", size=64, face="light", views=1))
+    with pytest.raises(UsageError, match="--landmarks network"):
+        run(PrepareOptions("folder", photos, tmp_path / "out", weights=Path("runs")))
+    monkeypatch.setattr("mgcbook.programs.trained.SHIPPED", tmp_path / "none")
+    with pytest.raises(UsageError, match="this installation brings none"):
+        run(PrepareOptions("folder", photos, tmp_path / "o", landmarks=Path("network")))
+
+
 def test_workers_do_not_change_a_byte(tmp_path, photos, template):
     for workers in (1, 3):
         prepare(tmp_path / str(workers), preparation(photos, template, 3), {}, shard_size=1, workers=workers)

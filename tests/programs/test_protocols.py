@@ -10,6 +10,7 @@ import scipy.io
 from mgcbook.data import builtin
 from mgcbook.data.align import alignment_template
 from mgcbook.data.images import write_image
+from mgcbook.data.landmarks import write_landmarks
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
@@ -59,6 +60,32 @@ def test_aflw2000_measures_in_pixels_of_the_photograph(tmp_path, network, rng):
     assert [row["item"] for row in content["items"]] == ["a", "b"] and content["skipped"][0]["item"] == "c"
     assert (tmp_path / "out-curve.png").stat().st_size > 1000
     assert "this run" in report.table() and "1 items left out" in report.table()
+
+
+def test_the_report_says_which_landmarks_aligned(tmp_path, network, rng):
+    template = alignment_template(network.decoder.model, network.decoder.camera)
+    write_aflw(tmp_path, "a", template + 15, 10, rng)
+    write_aflw(tmp_path, "b", template + 10, 40, rng)
+    (tmp_path / "other").mkdir()
+    for name in "ab":
+        write_landmarks(tmp_path / "other" / f"{name}.pts", template + 12)
+
+    def detector(photo):
+        return template + 11
+
+    for landmarks, by in ((None, "the true landmarks"), (tmp_path / "other", f"landmark files in {tmp_path / 'other'}"),
+                          (detector, "detector")):  # fmt: skip
+        report = measure("aflw2000", network, data=tmp_path, landmarks=landmarks)
+        assert report.aligned_by() == {by: 2} and f"aligned by {by} (2 items)" in report.table()
+        report.save(tmp_path / "out.json")
+        content = json.loads((tmp_path / "out.json").read_text())
+        assert content["aligned_by"] == {by: 2} and content["items"][0]["aligned_by"] == by
+    errors = [row["error"] for row in report.rows]
+    assert errors[0] > 3 * errors[1] > 0.1, "the mean face lies where the detector said, four pixels and one off"
+    with pytest.raises(DataError, match=r"no item could be measured.*no face"):
+        measure("aflw2000", network, data=tmp_path, landmarks="network")  # noise has no face
+    with pytest.raises(DataError, match="no such folder"):
+        measure("aflw2000", network, data=tmp_path, landmarks=tmp_path / "none")
 
 
 @pytest.mark.parametrize("protocol", [name for name in TABLE_PROTOCOLS if name.startswith("synthetic-")])

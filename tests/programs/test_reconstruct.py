@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mgcbook.data import builtin, sample_photo
+from mgcbook.data.landmarks import write_landmarks
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.coefficients import Layout
@@ -70,6 +71,28 @@ def test_the_network_finds_landmarks_in_a_face_box(photo, decoder):
     found = find_landmarks(photo.image, MeanFace(decoder.model, yaw=0.0))
     size = np.sqrt(np.prod(np.ptp(photo.landmarks, axis=0)))
     assert np.linalg.norm(found - photo.landmarks, axis=1).mean() / size < 0.15  # the mean face, in the right place
+
+
+def test_the_network_looks_where_it_is_told(photo, decoder):
+    network = MeanFace(decoder.model, yaw=0.0)
+    low, high = photo.landmarks.min(axis=0), photo.landmarks.max(axis=0)
+    size = np.sqrt(np.prod(high - low))
+    found = find_landmarks(photo.image, network, box=[*low, *high])
+    assert np.linalg.norm(found - photo.landmarks, axis=1).mean() / size < 0.3
+    elsewhere = find_landmarks(photo.image, network, box=[10, 200, 110, 300])
+    assert np.linalg.norm(elsewhere - photo.landmarks, axis=1).mean() / size > 1
+
+
+def test_landmarks_may_be_a_function_a_file_or_a_name(tmp_path, decoder, photo):
+    write_landmarks(tmp_path / "a.pts", photo.landmarks)
+    for landmarks in (lambda image: photo.landmarks, tmp_path / "a.pts", str(tmp_path / "a.pts")):
+        result = reconstruct(photo.image, decoder, landmarks=landmarks, config=SHORT)
+        assert result.landmark_error_percent() < 3
+    network = MeanFace(decoder.model)
+    result = reconstruct(photo.image, decoder, landmarks="network", network=network, refine=False)
+    assert result.given is None and len(network.seen) == 3  # twice for the landmarks, once for the face
+    with pytest.raises(UsageError, match="face-alignment"):
+        reconstruct(photo.image, decoder, landmarks="dlib")
 
 
 def test_too_little_to_go_on_is_told_what_is_missing(decoder, photo):
