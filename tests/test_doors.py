@@ -226,6 +226,8 @@ INNER = {
     "data.portraits": "makes synthetic faces",
     "data.meshes": "makes synthetic faces",
     "data.backgrounds": "makes synthetic faces",
+    "data.patterns": "makes synthetic faces",
+    "data.benchmark": "makes synthetic faces",
     "data.illumination": "makes synthetic faces",
     "data.synthetic": "makes synthetic faces",
     "data.formats": "reads files, and checks what it read: tests/data/formats",
