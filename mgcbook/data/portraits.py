@@ -18,12 +18,18 @@ from mgcbook.face.camera import transform
 from mgcbook.face.light import AMBIENT, sh_basis
 from mgcbook.face.raster import interpolate, rasterize
 
+SOFT = 0.004
+"""How soft the border of skin is, as a part of the picture."""
 TILE = 256
 """Samples across a tile of skin grain."""
 TILE_MM = 160.0
 """Its size on the skin."""
+FINENESS = range(-4, 7)
+"""Sizes of pixels for which there is a tile of grain: 2**(number / 2) mm."""
 SKIN_WEIGHTS = {"nostrils": 0.2, "lips": 0.7, "brows": 0.4, "eyes": 0.15, "mouth_inner": 0.0}
 """How much of the render loss the parts of the face get; 1 for skin, 0 for what is no face (Sec. 3.3)."""
+WIDE = 2.25
+"""Width of a panorama in pictures."""
 GLOSS = {"nose": 1.6, "lips": 1.7, "brows": 0.3, "eyes": 4.0, "nostrils": 0.1, "mouth_inner": 0.2}
 """Strength of highlights relative to the cheeks."""
 
@@ -73,19 +79,19 @@ def take_pictures(rng, scene, model, parts, material, camera, supersample=2, sce
     """Photographs of a scene and where they show skin; Scene with N views -> (N, H, W, 3), (N, H, W) float32, all k / 255."""
     height, width = camera.height, camera.width
     fine = camera.resized(width * supersample, height * supersample)
-    look = _sample_look(rng)
+    look = sample_look(rng)
     paint = patterned if scenery == "patterns" else panorama
-    windows = view_windows(rng, paint(rng, height, int(2.25 * width)), scene.yaw, height, width)
+    windows = view_windows(rng, paint(rng, height, int(WIDE * width)), scene.yaw, height, width)
     image, skin, cover = _shaded(scene, model, parts, material, fine, look)
     image, skin, cover = (_averaged(values, supersample) for values in (image, skin[..., None], cover[..., None]))
     image = image + (1 - cover) * windows
     settings = sample_sensor(rng)
     pictures = np.stack([photograph(picture, settings, rng) for picture in image])
-    soft = gaussian_filter(skin[..., 0], (0, 0.004 * height, 0.004 * width), mode="nearest")
+    soft = gaussian_filter(skin[..., 0], (0, SOFT * height, SOFT * width), mode="nearest")
     return pictures, quantise(soft)
 
 
-def _sample_look(rng):
+def sample_look(rng):
     """How strongly this skin shows grain, wrinkles and highlights."""
     return {
         "grain": rng.uniform(0.01, 0.055),
@@ -109,8 +115,7 @@ def _shaded(scene, model, parts, material, camera, look):
     other = rasterize(every(around.vertices), parts.triangles, camera, active=active)
     in_front = (other.triangle >= 0) & ((face.triangle < 0) | (other.depth < face.depth))
     on_face = (face.triangle >= 0) & ~in_front
-    towards = -np.einsum("nij,ni->nj", rotation, translation)  # the cameras, in the axes of the model
-    towards = (towards / np.linalg.norm(towards, axis=1, keepdims=True)).astype(np.float32)
+    towards = towards_cameras(rotation, translation)
     image, skin = np.zeros((*face.triangle.shape, 3), np.float32), np.zeros(face.triangle.shape, np.float32)
 
     normals = model.vertex_normals(scene.vertices[None])[0]
@@ -125,6 +130,12 @@ def _shaded(scene, model, parts, material, camera, look):
     image[in_front] = _matter_color(values, np.repeat(towards, in_front.sum((1, 2)), axis=0), scene.lighting)
     skin[in_front] = values[:, 6]
     return image, skin, (on_face | in_front).astype(np.float32)
+
+
+def towards_cameras(rotation, translation):
+    """Unit vectors to the cameras, in the axes of the model; (N, 3, 3), (N, 3) -> (N, 3) float32."""
+    towards = -np.einsum("nij,ni->nj", rotation, translation)
+    return (towards / np.linalg.norm(towards, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _side_by_side(*columns):
@@ -179,7 +190,17 @@ def _averaged(values, factor):
 
 def _level(mm_per_pixel):
     """The tile of skin grain without what is too fine for the pixels; (TILE, TILE, 4)."""
-    return _grain(round(float(np.clip(np.log2(mm_per_pixel) * 2, -4, 6))) / 2)
+    return _grain(fineness(mm_per_pixel) / 2)
+
+
+def fineness(mm_per_pixel):
+    """Which tile of skin grain fits the pixels: a whole number of FINENESS."""
+    return round(float(np.clip(np.log2(mm_per_pixel) * 2, FINENESS[0], FINENESS[-1])))
+
+
+def grains():
+    """The tiles of skin grain for every number of FINENESS; (11, TILE, TILE, 4)."""
+    return np.stack([_grain(number / 2) for number in FINENESS])
 
 
 @cache

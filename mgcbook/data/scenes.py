@@ -95,6 +95,8 @@ class Scene:
     """(Ke,)."""
     albedo: np.ndarray
     """(Ka,)."""
+    waves: tuple
+    """What the bumps consist of, see `sample_waves`."""
     vertices: np.ndarray
     """(V, 3) mm, with the bumps."""
     colors: np.ndarray
@@ -120,12 +122,13 @@ def sample_face(rng, model, config):
 def build_scene(rng, model, parts, main, face, yaw, config):
     """A scene with a given face: bumps, light, surroundings and a pose for each yaw angle; (N,) radians -> Scene."""
     vertices, colors = decode(model, face)
-    vertices = vertices + bumps(rng, model, config.detail)
+    waves = sample_waves(rng, config.detail)
+    vertices = vertices + bumps(model, waves)
     surroundings = sample_surroundings(rng, parts, model, vertices, colors, occluders=config.occluders)
     rotation, translation = sample_poses(rng, model, vertices, main, yaw, config)
     pose = camera_from_model(rotation, translation, main)
     single = np.float32
-    return Scene(**face, vertices=vertices, colors=colors, surroundings=surroundings,
+    return Scene(**face, waves=waves, vertices=vertices, colors=colors, surroundings=surroundings,
                  lighting=harder(sample_lighting(rng), config.harshness),
                  rotation_offset=rotation.astype(single), translation_offset=translation.astype(single),
                  camera_from_model=(pose[0].astype(single), pose[1].astype(single)), yaw=np.asarray(yaw))  # fmt: skip
@@ -145,8 +148,16 @@ def decode(model, face):
     return vertices, np.clip(colors, 0, 1)
 
 
-def bumps(rng, model, strength, count=12):
-    """Displacements along the mean face's normals that no mode of the model has: waves of 12 to 40 mm; -> (V, 3) float32.
+def bumps(model, waves):
+    """Displacements along the mean face's normals that no mode of the model has; waves of `sample_waves` -> (V, 3) float32."""
+    height = np.zeros(len(model.mean), np.float32)
+    for wave, start, size in zip(*waves, strict=True):
+        height += size * np.cos(dot(model.mean, wave) + start)
+    return height[:, None] * mean_normals(model)
+
+
+def sample_waves(rng, strength, count=12):
+    """Waves of 12 to 40 mm: the height is sum_i size_i cos(x . wave_i + start_i); -> (C, 3), (C,), (C,) float32.
 
     Args:
         strength: root mean square in mm; 0 for none (the random numbers are drawn all the same).
@@ -156,14 +167,12 @@ def bumps(rng, model, strength, count=12):
     waves = (2 * np.pi / wavelength)[:, None] * direction / np.linalg.norm(direction, axis=1, keepdims=True)
     phase = rng.uniform(0, 2 * np.pi, count)
     sizes = wavelength * strength * np.sqrt(2) / np.linalg.norm(wavelength)
-    height = np.zeros(len(model.mean), np.float32)
-    for wave, start, size in zip(waves.astype(np.float32), phase, sizes, strict=True):
-        height += np.float32(size) * np.cos(dot(model.mean, wave) + np.float32(start))
-    return height[:, None] * _mean_normals(model)
+    return waves.astype(np.float32), phase.astype(np.float32), sizes.astype(np.float32)
 
 
 @lru_cache(maxsize=4)
-def _mean_normals(model):
+def mean_normals(model):
+    """Normals of the mean face; (V, 3) float32."""
     return model.vertex_normals(model.mean[None])[0].astype(np.float32)
 
 

@@ -11,6 +11,11 @@ from scipy.ndimage import gaussian_filter
 
 from mgcbook.arrays import check_shapes
 
+TRUNCATE = 2.5
+"""Standard deviations at which a blur ends."""
+MOST_BLUR = 0.012
+"""Largest standard deviation of the lens, as a part of the height."""
+
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 """RGB -> luma and two chroma differences (ITU-R BT.601, as in JFIF)."""
 
@@ -26,7 +31,7 @@ _LUMA_STEPS = np.array([
 def sample_sensor(rng):
     """Random settings of one camera; -> dict for `photograph`."""
     return {
-        "blur": float(rng.choice((0.0, rng.uniform(0, 0.006), rng.uniform(0.004, 0.012)), p=(0.35, 0.45, 0.2))),
+        "blur": float(rng.choice((0.0, rng.uniform(0, 0.006), rng.uniform(0.004, MOST_BLUR)), p=(0.35, 0.45, 0.2))),
         "gain": float(np.exp(rng.normal(0.0, 0.09))),
         "white": np.exp(rng.normal(0.0, 0.03, 3)).astype(np.float32),
         "gamma": float(np.exp(rng.normal(0.0, 0.12))),
@@ -45,7 +50,7 @@ def photograph(picture, settings, rng):
     height, width, _ = picture.shape
     if settings["blur"]:
         sigma = settings["blur"] * height
-        picture = gaussian_filter(picture, (sigma, sigma, 0), mode="nearest", truncate=2.5)
+        picture = gaussian_filter(picture, (sigma, sigma, 0), mode="nearest", truncate=TRUNCATE)
     picture = np.maximum(picture * (settings["gain"] * settings["white"]), 0)
     if settings["vignette"]:
         picture = picture * (1 - np.float32(settings["vignette"]) * _corners(height, width))

@@ -48,7 +48,7 @@ class SyntheticFaces:
         self.truth, self.workers = truth, workers
         self.camera = self.config.camera
         self.main = main_pose(self.model.mean, self.model.landmark_vertices, self.camera)
-        self._parts, self._material = Parts.around(self.model), Material.of(self.model)
+        self.parts, self.material = Parts.around(self.model), Material.of(self.model)
 
     def describe(self):
         """What a data set on disk notes about its source; -> dict for JSON."""
@@ -69,6 +69,19 @@ class SyntheticFaces:
         Raises:
             IndexError: for another number.
         """
+        rng, flag, scenes = self.scenes(index)
+        config = self.config
+        pictures, landmarks = [], []
+        for scene in scenes:
+            pictures.append(take_pictures(rng, scene, self.model, self.parts, self.material, self.camera, config.supersample,
+                                          config.scenery))  # fmt: skip
+            landmarks.append(self.landmarks(scene))
+        images, skin = (np.concatenate(kind) for kind in zip(*pictures, strict=True))
+        item = {"images": images, "landmarks": np.concatenate(landmarks), "skin": skin, "flag": flag}
+        return item | {"truth": self._truth(scenes)} if self.truth else item
+
+    def scenes(self, index):
+        """What an item shows, before any picture is taken; -> (generator for the pictures, flag, one Scene or one per view)."""
         rng = self._random(index)
         config = self.config
         single = rng.random() < config.single_share or config.views == 1
@@ -79,15 +92,7 @@ class SyntheticFaces:
             scenes = [self._scene(rng, face, sample_single_yaw(rng, config)) for face in faces]
         else:
             scenes = [self._scene(rng, face, sample_yaw(rng, config))]
-        pictures, landmarks = [], []
-        for scene in scenes:
-            pictures.append(take_pictures(rng, scene, self.model, self._parts, self._material, self.camera, config.supersample,
-                                          config.scenery))  # fmt: skip
-            landmarks.append(self._landmarks(scene))
-        images, skin = (np.concatenate(kind) for kind in zip(*pictures, strict=True))
-        flag = SINGLE_VIEW if single else EPIPOLAR
-        item = {"images": images, "landmarks": np.concatenate(landmarks), "skin": skin, "flag": flag}
-        return item | {"truth": self._truth(scenes)} if self.truth else item
+        return rng, SINGLE_VIEW if single else EPIPOLAR, scenes
 
     def _random(self, index):
         if not (0 <= index < 2**32 and index == int(index)):
@@ -96,12 +101,13 @@ class SyntheticFaces:
         return np.random.default_rng([self.config.seed, int(index), int(self.config.held_out)])
 
     def _scene(self, rng, face, yaw):
-        return build_scene(rng, self.model, self._parts, self.main, face, yaw, self.config)
+        return build_scene(rng, self.model, self.parts, self.main, face, yaw, self.config)
 
     def _points(self, scene):
         return transform(*scene.camera_from_model, np.repeat(scene.vertices[None], len(scene.yaw), axis=0))
 
-    def _landmarks(self, scene):
+    def landmarks(self, scene):
+        """The 68 landmarks in every view of a scene, in pixels; -> (N, 68, 2) float32."""
         points = np.repeat(self.model.landmarks(scene.vertices[None].astype(float)), len(scene.yaw), axis=0)
         rotation, translation = (part.astype(float) for part in scene.camera_from_model)
         return project(transform(rotation, translation, points), self.camera).astype(np.float32)

@@ -10,7 +10,7 @@ KINDS = ["gradient", "cloud", "soft_shapes", "room", "outdoors", "lights"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_fills_the_picture(rng, kind):
-    picture = getattr(backgrounds, kind)(rng, 40, 90)
+    picture = getattr(backgrounds, kind)(rng, backgrounds.Pixels(40, 90))
     assert picture.shape == (40, 90, 3) and np.isfinite(picture).all()
     assert picture.std() > 0
 
