@@ -41,6 +41,8 @@ class Augmentation:
     """Part of the items that loses all colour."""
     scale: float = 0.0
     """Pictures are enlarged by up to this part about their middle; MGCNet's switch for it, off there too, is 0.2."""
+    cover: float = 0.0
+    """Part of the pictures in which a rectangle is hidden, as by a hand or hair."""
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -58,6 +60,10 @@ class Augmentation:
         return Augmentation(**{name: value if name == "flip" else strength * value for name, value in vars(self).items()})
 
 
+SUPERVISED = Augmentation(flip=0.0, grey=0.15, cover=0.3)
+"""Where coefficients are known: a mirrored face has others. Photographs are grey and hidden more often than made-up faces."""
+
+
 def augment(rng, batch, config=Augmentation()):
     """A changed copy of a batch without truth: images (B, N, H, W, 3), landmarks (B, N, 68, 2), skin (B, N, H, W), flags.
 
@@ -68,6 +74,8 @@ def augment(rng, batch, config=Augmentation()):
     """
     if batch.get("truth"):
         raise UsageError("augment: this batch has truth, which changed pictures would contradict; open the data with truth=False")
+    if "known" in batch and config.flip:
+        raise UsageError("augment: coefficients are known of these faces, which a mirror would change; set flip to 0")
     letters = {}
     for name, pattern in (("images", "B N H W 3"), ("landmarks", "B N L 2"), ("skin", "B N H W"), ("flags", "number B")):
         check_array("augment", f"batch[{name!r}]", batch[name], pattern, letters)
@@ -81,6 +89,8 @@ def augment(rng, batch, config=Augmentation()):
             views = enlarged(1 + rng.uniform(0, config.scale), *views)
         images, changed["landmarks"][i], changed["skin"][i] = views
         changed["images"][i] = recolored(rng, images, config)
+        if config.cover > 0:
+            changed["images"][i], changed["skin"][i] = covered(rng, changed["images"][i], changed["skin"][i], config.cover)
     return changed
 
 
@@ -101,6 +111,23 @@ def enlarged(factor, images, landmarks, skin):
               for image, mask in zip(images, skin, strict=True)]  # fmt: skip
     larger = np.stack(larger).astype(images.dtype)
     return larger[..., :3], target_from_image.apply(landmarks).astype(landmarks.dtype), larger[..., 3]
+
+
+@check_shapes(images="N H W 3", skin="N H W")
+def covered(rng, images, skin, share):
+    """In a share of the views a rectangle of a fifth to a half of the width shows what another place of an item's views shows."""
+    count, height, width = skin.shape
+    images, skin = images.copy(), skin.copy()
+    source = images.copy()
+    for i in range(count):
+        if rng.random() >= share:
+            continue
+        h, w = (rng.uniform(0.2, 0.5, 2) * (height, width)).astype(int)
+        (to_row, from_row), (to_column, from_column) = rng.integers(0, height - h, 2), rng.integers(0, width - w, 2)
+        patch = source[rng.integers(count), from_row : from_row + h, from_column : from_column + w]
+        images[i, to_row : to_row + h, to_column : to_column + w] = patch
+        skin[i, to_row : to_row + h, to_column : to_column + w] = 0
+    return images, skin
 
 
 @check_shapes(images="N H W 3")

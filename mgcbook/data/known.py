@@ -17,8 +17,8 @@ from mgcbook.learning.supervised import modes
 NOISE_MM, NOISE_COLOR = 6.0, 1.0
 """What a mode has to move in the sum over all vertices to be told from bumps and freckles: root of the sum of squares."""
 
-WIDE = {"single_share": 0.0, "target_yaw_degrees": 50.0, "gap_degrees": (10.0, 36.0), "max_yaw_degrees": 86.0,
-        "pitch_degrees": 13.0, "roll_degrees": 9.0, "shift": 0.05, "zoom": 0.12, "occluders": 0.4}  # fmt: skip
+WIDE = {"single_share": 0.0, "target_yaw_degrees": 65.0, "gap_degrees": (10.0, 36.0), "max_yaw_degrees": 86.0,
+        "pitch_degrees": 13.0, "roll_degrees": 9.0, "shift": 0.08, "zoom": 0.12, "occluders": 0.5}  # fmt: skip
 """Settings of `SyntheticConfig` for pictures as a face box cuts them out, up to profiles: from one look the network finds the
 landmarks that align the next."""
 

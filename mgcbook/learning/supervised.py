@@ -20,7 +20,10 @@ from mgcbook.tape import bare
 TINY = 1e-8
 """Inside roots: their slope at 0 is infinite."""
 
-WEIGHTS = {"landmark": 1.0, "shape": 1.0, "rotation": 10.0, "albedo": 8.0, "light": 10.0}
+SIZE = 0.2
+"""How much of a difference in size alone counts: a photograph shows a small face that is near as it shows a large one far away."""
+
+WEIGHTS = {"landmark": 1.0, "shape": 3.0, "rotation": 10.0, "albedo": 8.0, "light": 10.0}
 """Trade-off of the errors; for percent of the picture's width, mm, radians, colours in [0, 1] and light coefficients. In the
 middle of a training each contributes about as much as the next."""
 
@@ -36,7 +39,7 @@ class SupervisedLoss:
         model = decoder.model
         self._decoder = decoder
         shape = np.concatenate([modes(model, "identity"), modes(model, "expression")])
-        self._shape = _quadratic(without_motions(shape, model.mean))
+        self._shape = _quadratic(without_motions(shape, model.mean, size=SIZE))
         self._albedo = _quadratic(modes(model, "albedo")) / np.float32(3)  # a mean over three channels, not their sum
         places = model.landmark_vertices
         self._landmarks = model.mean[places].reshape(-1), shape[:, places].reshape(len(shape), -1).astype(np.float32)
@@ -49,7 +52,7 @@ class SupervisedLoss:
             coefficients: what the network says.
             batch: dict with known (B, N, K), the coefficients of each view, and landmarks (B, N, 68, 2) in pixels.
         Returns:
-            (loss, terms): landmark in % of the picture's width, shape in mm after the rigid motion is taken out, rotation in
+            (loss, terms): landmark in % of the picture's width, shape in mm after the rigid motion and most of the size are taken out, rotation in
             radians, albedo as a distance of colours, light; bare numbers, and "total".
         Raises:
             ValueError: if the arrays of the batch do not fit the coefficients.
@@ -87,18 +90,23 @@ def modes(model, name):
     return getattr(model, f"{name}_deviation")[:, None, None] * getattr(model, f"{name}_basis")
 
 
-def without_motions(basis, mean):
+def without_motions(basis, mean, size=1.0):
     """Directions less what a small shift or turn of the whole face explains; (K, V, 3), (V, 3) -> (K, V, 3).
 
     A photograph cannot tell a face that lies further back in the model's axes from one that was moved there: the pose takes
     care of that, and the shape is not to be blamed for it.
+
+    Args:
+        size: what is left of a change of size: 1 all, 0 nothing.
     """
     centered = mean - mean.mean(axis=0)
     shifts = np.broadcast_to(np.eye(3)[:, None], (3, *mean.shape))
     turns = np.stack([np.cross(axis, centered) for axis in np.eye(3)])
     directions = np.linalg.qr(np.concatenate([shifts, turns]).reshape(6, -1).T)[0]
     flat = basis.reshape(len(basis), -1)
-    return (flat - (flat @ directions) @ directions.T).reshape(basis.shape)
+    flat = flat - (flat @ directions) @ directions.T
+    larger = centered.reshape(-1) / np.linalg.norm(centered)  # no motion turns or shifts it
+    return (flat - (1 - size) * np.outer(flat @ larger, larger)).reshape(basis.shape)
 
 
 def _quadratic(basis):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mgcbook.data.augment import Augmentation, augment
+from mgcbook.data.augment import SUPERVISED, Augmentation, augment
 
 STREAM = 20_201_103
 """Apart from the random numbers that made the item itself."""
@@ -91,10 +91,11 @@ class Changing:
     Args:
         seed: of the training run.
         strength: times the changes of `mgcbook.data.augment.Augmentation`.
+        supervised: those of `SUPERVISED` instead, which leave known coefficients right.
     """
 
-    def __init__(self, seed, strength):
-        self._seed, self._config = seed, Augmentation().times(strength)
+    def __init__(self, seed, strength, *, supervised=False):
+        self._seed, self._config = seed, (SUPERVISED if supervised else Augmentation()).times(strength)
 
     def __call__(self, batch, step, indices):
         """A changed copy of the batch of a step."""

@@ -93,8 +93,6 @@ class TrainConfig:
         if self.supervision == "truth" and (self.data != "synthetic" or self.device != "cpu"):
             raise UsageError("supervision: the truth is known of synthetic faces only, and used on a processor: "
                              "leave data and device as they are")  # fmt: skip
-        if self.supervision == "truth" and self.augmentation:
-            raise UsageError("augmentation: mirrored and recoloured pictures contradict what supervision='truth' says of them")
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:
@@ -137,17 +135,18 @@ PRESETS = {
         checkpoint_every=200,
     ),
     "portable": TrainConfig(
-        steps=40_000,
+        steps=22_500,
         batch=8,
         image_size=64,
         face="light",
         depth=18,
         width=32,
-        learning_rate=2e-3,
+        learning_rate=1.2e-3,
         schedule="cosine",
         clip_norm=20.0,
         supervision="truth",
-        triples=40_000,
+        triples=20_000,
+        augmentation=1.0,
         translation_scale=(20.0, 20.0, 400.0),
         turn_about_face=True,
         snapshot_every=2000,

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from mgcbook.data.augment import Augmentation, augment, enlarged, mirrored, recolored
+from mgcbook.data.augment import SUPERVISED, Augmentation, augment, covered, enlarged, mirrored, recolored
 from mgcbook.errors import UsageError
 
 NOTHING = Augmentation(flip=0, brightness=0, contrast=0, saturation=0, cast=0, gamma=0, noise=0, grey=0)
@@ -86,3 +87,26 @@ def test_impossible_settings_and_truth_are_refused(views):
         Augmentation(flip=2)
     with pytest.raises(UsageError, match="truth"):
         augment(np.random.default_rng(0), {"images": views[0][None], "truth": {"depth": 1}})
+
+
+def test_a_covered_picture_shows_another_place_of_its_item_and_no_skin_there(rng):
+    images = rng.random((3, 16, 20, 3)).astype(np.float32)
+    skin = np.ones((3, 16, 20), np.float32)
+    covered_images, covered_skin = covered(rng, images, skin, 1.0)
+    for i in range(3):
+        changed = np.any(covered_images[i] != images[i], axis=-1)
+        rows, columns = np.nonzero(changed)
+        assert 0.15 * 16 <= np.ptp(rows) + 1 <= 8 and 0.15 * 20 <= np.ptp(columns) + 1 <= 10
+        assert_array_equal(covered_skin[i][changed], 0)
+        assert {tuple(color) for color in covered_images[i][changed]} <= {tuple(color) for color in images.reshape(-1, 3)}
+    untouched, same_skin = covered(rng, images, skin, 0.0)
+    assert_array_equal(untouched, images)
+    assert_array_equal(same_skin, skin)
+
+
+def test_known_faces_are_never_mirrored(rng):
+    batch = {"images": rng.random((1, 1, 8, 8, 3)), "landmarks": np.zeros((1, 1, 68, 2)), "skin": np.ones((1, 1, 8, 8)),
+             "flags": np.array([2]), "known": np.ones((1, 1, 5))}  # fmt: skip
+    with pytest.raises(UsageError, match="which a mirror would change"):
+        augment(rng, batch)
+    assert_array_equal(augment(rng, batch, SUPERVISED)["known"], batch["known"])

@@ -9,7 +9,7 @@ from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.decoder import Decoder
 from mgcbook.learning.metrics import vertex_error
-from mgcbook.learning.supervised import WEIGHTS, SupervisedLoss, modes, without_motions
+from mgcbook.learning.supervised import SIZE, WEIGHTS, SupervisedLoss, modes, without_motions
 from mgcbook.tape import check_gradients, value_and_grad
 from mgcbook.tape import oracle as _oracle  # noqa: F401  (lets HIPS autograd in)
 from tests.toy import toy_coefficients, toy_model
@@ -83,7 +83,7 @@ def test_the_shape_error_is_that_of_all_vertices_after_the_best_motion(rng, deco
     shapes = [model.shape(parts["identity"], parts["expression"])
               for parts in (layout.split(rows.reshape(6, -1)) for rows in (changed, batch["known"]))]  # fmt: skip
     difference = (shapes[0] - shapes[1]).reshape(6, 1, -1, 3)
-    rest = np.stack([without_motions(one, model.mean) for one in difference])[:, 0]
+    rest = np.stack([without_motions(one, model.mean, size=SIZE) for one in difference])[:, 0]
     expected = np.sqrt((rest**2).sum(-1).mean(-1) + 1e-8).mean()
     assert_allclose(SupervisedLoss(decoder)(changed, batch)[1]["shape"], expected, rtol=1e-3)
 
@@ -97,6 +97,17 @@ def test_what_is_taken_out_is_what_an_alignment_takes_out(rng):
     rest = np.linalg.norm(without_motions(basis, model.mean), axis=-1).mean(axis=1)
     everywhere = np.repeat(model.mean[None], len(basis), axis=0).astype(np.float64)
     assert_allclose(vertex_error(everywhere + small * basis, everywhere) / small, rest, rtol=1e-2)
+
+
+def test_size_counts_for_as_much_as_is_said(rng):
+    model = toy_model(side=9)
+    larger = (model.mean - model.mean.mean(axis=0))[None]
+    left = without_motions(larger + np.array([3.0, 0, 1]), model.mean, size=0.25)
+    assert_allclose(left, 0.25 * larger, atol=1e-3)
+    basis = modes(model, "identity").astype(np.float64)
+    shapes = np.repeat(model.mean[None], len(basis), axis=0).astype(np.float64)
+    free = np.linalg.norm(without_motions(basis, model.mean, size=0.0), axis=-1).mean(axis=1)
+    assert_allclose(vertex_error(shapes + 1e-5 * basis, shapes, with_scale=True) / 1e-5, free, rtol=2e-2)
 
 
 def test_a_batch_without_truth_is_refused(decoder, scene):

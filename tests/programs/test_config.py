@@ -45,7 +45,6 @@ def test_every_setting_is_described():
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"steps": -1}, "steps"),
         ({"supervision": "truth", "data": "photos"}, "supervision: the truth is known of synthetic faces only"),
-        ({"supervision": "truth", "augmentation": 1.0}, "augmentation: mirrored"),
     ],
 )
 def test_impossible_settings_are_refused(setting, message):
