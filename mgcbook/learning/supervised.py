@@ -21,7 +21,7 @@ TINY = 1e-8
 """Inside roots: their slope at 0 is infinite."""
 
 SIZE = 0.2
-"""How much of a difference in size alone counts: a photograph shows a small face that is near as it shows a large one far away."""
+"""How much of a difference in size alone counts: a photograph shows a small face nearby as it shows a large one far away."""
 
 WEIGHTS = {"landmark": 1.0, "shape": 3.0, "rotation": 10.0, "albedo": 8.0, "light": 10.0}
 """Trade-off of the errors; for percent of the picture's width, mm, radians, colours in [0, 1] and light coefficients. In the
@@ -52,7 +52,7 @@ class SupervisedLoss:
             coefficients: what the network says.
             batch: dict with known (B, N, K), the coefficients of each view, and landmarks (B, N, 68, 2) in pixels.
         Returns:
-            (loss, terms): landmark in % of the picture's width, shape in mm after the rigid motion and most of the size are taken out, rotation in
+            (loss, terms): landmark in % of the picture's width, shape in mm without rigid motion and most of the size, rotation in
             radians, albedo as a distance of colours, light; bare numbers, and "total".
         Raises:
             ValueError: if the arrays of the batch do not fit the coefficients.

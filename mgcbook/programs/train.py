@@ -66,7 +66,8 @@ def train(config, data, run_folder, *, learner=None, stop=None, comm=None):
         data = shelf or data
         order = Order(data, config.seed, config.batch)
         choose = dict if shelf else None
-        change = Changing(config.seed, config.augmentation, supervised=config.supervision == "truth") if config.augmentation else None
+        known = config.supervision == "truth"
+        change = Changing(config.seed, config.augmentation, supervised=known) if config.augmentation else None
         mine = lambda step: parallel.share(order(step), comm)
         batches = Batches(data, mine, first=state.step + 1, choose=choose, change=change)
         open_things.enter_context(contextlib.closing(batches))
