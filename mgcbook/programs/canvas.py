@@ -5,6 +5,7 @@ Pictures here are uint8 (H, W, 3). Text is set in Pillow's built-in font, so it 
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.images import to_uint8
 
 INK, PAPER, SOFT = (29, 35, 41), (255, 255, 255), (91, 102, 112)
@@ -26,6 +27,7 @@ _VIRIDIS = np.array([
 """Ten steps of matplotlib's viridis (Smith and van der Walt, CC0): brightness rises evenly, also for the colour-blind."""
 
 
+@check_shapes(values="number ...")
 def colormap(values):
     """From dark violet at 0 to bright yellow at 1; (...) -> (..., 3) float in [0, 1]. Values outside take the nearest end."""
     place = np.clip(np.asarray(values, dtype=np.float64), 0, 1) * (len(_VIRIDIS) - 1)
@@ -33,6 +35,7 @@ def colormap(values):
     return np.stack([np.interp(place, steps, _VIRIDIS[:, i]) for i in range(3)], axis=-1)
 
 
+@check_shapes(picture="number H W 3", landmarks="number L 2")
 def draw_landmarks(picture, landmarks, *, color=FOUND, radius=2.0, lines=True):
     """Dots at landmarks, with lines along jaw, brows, nose, eyes and lips; (H, W, 3), (L, 2) -> uint8 (H, W, 3).
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.align import Similarity, paste_back
 from mgcbook.errors import DataError
 from mgcbook.face.camera import Camera, euler_from_rotation
@@ -200,6 +201,7 @@ def _array(numbers):
 # ---------------------------------------------------------------- onto the photograph
 
 
+@check_shapes(photo="number H W 3", colors="V 3")
 def on_photograph(face, photo, crop_from_photo, *, colors=None, scale=4):
     """The rendered face laid over the whole photograph, where it came from; Subject, (H, W, 3) -> (H, W, 3) float32.
 

@@ -95,6 +95,7 @@ def pose_from_landmarks(landmarks, decoder):
     return np.angle(np.exp(1j * angles)), decoder.translation_part(pose)
 
 
+@check_shapes(landmarks="number N 68 2", start="number N K")
 def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
     """Pose, identity and expression from 68 landmarks alone; (N, 68, 2) pixels -> coefficients (N, K).
 
@@ -125,6 +126,7 @@ def fit_landmarks(landmarks, decoder, config=FitConfig(), start=None):
     return _to_coefficients(best, decoder, scaled, len(landmarks))
 
 
+@check_shapes(images="number N H W 3", landmarks="number M 68 2", skin="number N H W", start="number N K")
 def fit_steps(images, landmarks, decoder, config=FitConfig(), *, skin=None, start=None, device="cpu"):
     """Fit photographs and report after every step; yields Progress.
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.data.images import resize, to_uint8
 from mgcbook.face.camera import Camera, project, rotation_from_euler
 from mgcbook.face.light import shade
@@ -100,6 +101,7 @@ def turned(face, *, yaw=0.0, pitch=0.0):
 # ---------------------------------------------------------------- drawing
 
 
+@check_shapes(colors="V C")
 def draw(face, colors, *, background=1.0, scale=SCALE):
     """The mesh with these colours at its vertices; colors (V, C) -> float (scale H, scale W, C), mask (scale H, scale W).
 
@@ -118,6 +120,7 @@ def draw(face, colors, *, background=1.0, scale=SCALE):
     return image + (1 - mask[:, :, None]) * background, mask
 
 
+@check_shapes(photo="number H W 3")
 def overlay(face, photo, *, scale=SCALE):
     """The rendered face over the photograph; photo (H, W, 3) of the camera's size -> uint8."""
     return to_uint8(draw(face, np.clip(face.colors, 0, 1), background=photo, scale=scale)[0])
@@ -167,6 +170,7 @@ def depth(face, *, scale=SCALE):
     return np.concatenate([to_uint8(color), bar], axis=0)
 
 
+@check_shapes(photo="number H W 3")
 def error_map(face, photo, *, full=0.3, scale=SCALE):
     """Where rendering and photograph differ, mean of the three channels, with its scale below; -> uint8, taller than the others.
 
@@ -181,6 +185,7 @@ def error_map(face, photo, *, full=0.3, scale=SCALE):
     return np.concatenate([to_uint8(color), bar], axis=0)
 
 
+@check_shapes(photo="number H W 3", true="number L 2")
 def landmarks(face, photo, true=None, *, scale=SCALE):
     """Landmarks of the face (vermilion), and true ones (blue) if given, on the photograph; -> uint8."""
     picture = to_uint8(resize(photo, scale * face.camera.height, scale * face.camera.width))
@@ -212,6 +217,7 @@ def turntable(face, *, frames=36, reach=55.0, scale=1):
     return pictures
 
 
+@check_shapes(photo="number H W 3", true="number 68 2")
 def gallery(face, photo, true=None):
     """Every still picture of a face fitted to a photograph: name -> uint8, in the order of a report.
 
@@ -233,6 +239,7 @@ def gallery(face, photo, true=None):
     }
 
 
+@check_shapes(photo="number H W 3", true="number 68 2")
 def stages(face, photo, true=None):
     """The pictures of `gallery` on one sheet with titles; -> uint8."""
     pictures = gallery(face, photo, true)

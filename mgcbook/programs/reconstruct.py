@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from tyro.conf import Positional
 
-from mgcbook.arrays import check_device
+from mgcbook.arrays import check_array, check_device, check_shapes
 from mgcbook.data import builtin
 from mgcbook.data.align import Aligned, Similarity, align, alignment_template, warp_image
 from mgcbook.data.boxes import CASCADE, open_box
@@ -35,6 +35,7 @@ LOOKS = 2
 """How often the network aligns the photograph by its own landmarks."""
 
 
+@check_shapes(photo="number H W 3")
 def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, config=FitConfig(), name="photograph",
                 device="cpu", preview=None, box=CASCADE):  # fmt: skip
     """One photograph -> Reconstruction.
@@ -60,6 +61,8 @@ def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, co
         landmarks = open_finder(landmarks, device=device)(photo, name)
     if landmarks is None and network is None:
         raise DataError(f"{name}: without landmarks a network has to find them: give --weights of a training run, or --landmarks")
+    if landmarks is not None:
+        check_array("reconstruct", "landmarks", landmarks, "number L 2")
     if network is None and len(landmarks) != 68:
         raise DataError(f"{name}: a fit needs 68 landmarks, found {len(landmarks)}; give all 68, or --weights of a training run")
     template = alignment_template(decoder.model, decoder.camera)
@@ -85,6 +88,7 @@ def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, co
     return found(start)
 
 
+@check_shapes(photo="number H W 3")
 def look(network, photo, aligned, decoder):
     """What the network sees in an aligned photograph, in the layout of `decoder`; -> (K,)."""
     camera = network.decoder.camera
@@ -96,6 +100,7 @@ def look(network, photo, aligned, decoder):
     return decoder.layout.join(parts)[0].astype(np.float32)
 
 
+@check_shapes(photo="number H W 3")
 def find_landmarks(photo, network, *, name="photograph", box=CASCADE):
     """The 68 landmarks as the network sees them, looking at a face box first, then at its own alignment; -> (68, 2) pixels.
 

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from mgcbook.arrays import check_shapes
 from mgcbook.face.sampling import bilinear_sample
 from mgcbook.face.warp import correspond
 from mgcbook.learning.objective import pair_up
 from mgcbook.programs.canvas import colormap, sheet
 
 
+@check_shapes(coefficients="N K", images="N H W 3")
 def multi_view_sheet(coefficients, images, decoder, scale=3):
     """Photos, overlays, depth, covisible map and warped source of one item; (N, K), (N, H, W, 3) -> uint8 picture.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgcbook.arrays import to_device, to_host
+from mgcbook.arrays import check_shapes, to_device, to_host
 from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.resnet import prepare_inference
 from mgcbook.programs import checkpoint
@@ -37,6 +37,7 @@ class Trained:
         """The Decoder that its coefficients belong to; its camera sets the size of the images."""
         return self._learner.decoder
 
+    @check_shapes(images="number B H W 3")
     def __call__(self, images):
         """Coefficients of aligned faces; (B, H, W, 3) in [0, 1] -> (B, K)."""
         return to_host(self._predict(to_device(np.ascontiguousarray(images, dtype=np.float32), self.device)))

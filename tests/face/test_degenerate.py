@@ -152,6 +152,16 @@ def test_a_bad_vertex_spoils_its_own_triangles_alone(bad, size):
     assert not seen_vertices(points, np.array([[3, 4, 5]], np.int32), camera, rays=2).any()
 
 
+@pytest.mark.parametrize("largest, is_drawn", [(0.9e15, True), (1.1e15, False)])
+@pytest.mark.parametrize("behind", [False, True])
+def test_coordinates_beyond_1e15_mm_are_not_drawn(largest, is_drawn, behind):
+    """Also where a corner behind the camera makes the box of the triangle another one."""
+    corner = [0, -largest, -5] if behind else [0, largest, 5]
+    points = np.array([[[-9, 9 if behind else -9, 5], [9, 9 if behind else -9, 5], corner]])
+    found = rasterize(points, np.array([[0, 1, 2]], np.int32), Camera(10.0, 8, 6)).triangle
+    assert (found == 0).any() == is_drawn
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("vertices, batch", [(0, 2), (4, 2), (4, 0)])
 def test_a_mesh_of_nothing_draws_nothing(size, vertices, batch):

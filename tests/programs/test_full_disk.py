@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mgcbook.programs import checkpoint
+from mgcbook.programs.metrics import read_metrics
 from mgcbook.programs.train import train
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,6 +28,7 @@ from test_checkpoint import MODEL, make_state, save_here
 from toy import ToyData, ToyLearner, small
 from mgcbook.errors import ResourceError
 from mgcbook.programs import checkpoint
+from mgcbook.programs.metrics import MetricsLog, read_metrics
 from mgcbook.programs.train import train
 rng, folder = np.random.default_rng(0), Path(sys.argv[1])
 """
@@ -60,6 +62,25 @@ for report in train(small(steps=40), ToyData(), folder / "run", learner=ToyLearn
     pass
 state = checkpoint.latest(folder / "run" / "checkpoints")[1]
 print(state.step, {name: array.tobytes().hex() for name, array in state.params.items()})
+print([(report["step"], report["losses"]) for report in read_metrics(folder / "run")])
+"""
+)
+
+LOG = (
+    START
+    + """
+filler, log = folder / "filler", MetricsLog(folder)
+filler.write_bytes(bytes(2**20 - 3 * 4096))
+try:
+    for step in range(1, 10_000):
+        log.append({"step": step, "losses": {"total": 1.0}})
+except ResourceError as error:
+    print(step, error)
+filler.unlink()
+log.close()
+log = MetricsLog(folder, step=20)
+log.append({"step": 21, "losses": {"total": 2.0}})
+print([report["step"] for report in read_metrics(folder)])
 """
 )
 
@@ -90,6 +111,13 @@ def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(tmp_path):
         pass
     state = checkpoint.latest(tmp_path / "unbroken" / "checkpoints")[1]
     assert out[1] == f"40 {({name: array.tobytes().hex() for name, array in state.params.items()})}"
+    assert out[2] == str([(report["step"], report["losses"]) for report in read_metrics(tmp_path / "unbroken")])
+
+
+def test_metrics_for_which_there_is_no_room_keep_their_whole_lines(tmp_path):
+    said, steps = on_a_small_disk(LOG, tmp_path, "1m").splitlines()
+    assert int(said.split()[0]) > 20 and "metrics.jsonl: cannot be written (No space left on device)" in said
+    assert steps == str([*range(1, 22)])
 
 
 LOSE = """folder.chmod(0o555)
