@@ -14,10 +14,11 @@ import pytest
 
 from mgcbook.data import align, augment, detect, images, landmarks, sensor, skin, visibility
 from mgcbook.data.detect import FaceBox
-from mgcbook.data.protocols import icp, registered, scan, synthetic, tables
+from mgcbook.data.protocols import icp, registered, rendered, scan, synthetic, tables
 from mgcbook.data.protocols import landmarks as landmark_protocol
 from mgcbook.data.protocols.surface import Surface
 from mgcbook.data.sources.scans import Scan, grid_mesh
+from mgcbook.data.sources.textured import TexturedScan
 from mgcbook.errors import DataError
 from mgcbook.face import antialias, camera, covisible, light, morphable, normals, raster, render, sampling, warp
 from mgcbook.learning import coefficients, decoder, losses, metrics, nn, objective, optim, resnet
@@ -187,6 +188,9 @@ DOORS = {
     synthetic.synthetic_scan: (dict(rng=np.random.default_rng(0), vertices=ROOM, triangles=ROOM_TRIANGLES,
                                      landmarks=np.arange(5)), {"vertices": REAL, "landmarks": LAST}),
     synthetic.subdivided: (dict(vertices=ROOM, triangles=ROOM_TRIANGLES), {"vertices": REAL}),
+    rendered.photograph_scan: (dict(scan=TexturedScan(*SCAN), points=ROOM[[1, 2, 0, 3, 4]], model=MODEL,
+                                    pose=rendered.Pose(0, 0, "")),
+                               {"points": REAL}),
     tables.heat: (dict(errors=real(5), largest=1.0), {"errors": RANK + LAST + REAL}),
     grid_mesh: (dict(points=real(4, 5, 3), valid=np.ones((4, 5), bool)), {"points": REAL}),
 }  # fmt: skip
@@ -203,6 +207,7 @@ NO_ARRAYS = {
     "data.boxes.open_box", "data.boxes.whole_picture", "data.boxes.read_box", "data.finders.is_name", "data.finders.open_finder",
     "data.finders.face_alignment",
     "data.protocols.scan.replace_scale", "data.protocols.scan.with_global_scale", "data.protocols.scan.global_scale",
+    "data.protocols.rendered.poses",
     "data.protocols.tables.published", "data.protocols.tables.table", "data.protocols.tables.cumulative",
     "data.protocols.tables.draw_cumulative", "data.protocols.tables.heat_map", "data.sample_photo.load", "files.atomic_write",
     "files.spare_folder",

@@ -20,8 +20,9 @@ from mgcbook.learning.metrics import depth_error, nme, rotation_error_degrees, s
 from mgcbook.programs.config import at_least
 
 PROTOCOLS = ("synthetic",)
-TABLE_PROTOCOLS = ("aflw2000", "aflw2000-reannotated", "micc", "frgc", "bu3dfe", "now",
-                   "synthetic-aflw2000", "synthetic-micc", "synthetic-frgc", "synthetic-bu3dfe", "synthetic-now")  # fmt: skip
+TABLE_PROTOCOLS = ("aflw2000", "aflw2000-reannotated", "micc", "micc-rendered", "frgc", "bu3dfe", "now",
+                   "synthetic-aflw2000", "synthetic-micc", "synthetic-micc-rendered", "synthetic-frgc",
+                   "synthetic-bu3dfe", "synthetic-now")  # fmt: skip
 """Those of `mgcbook.programs.protocols`."""
 METRICS = {
     "nme_percent": "landmarks, % of the face's size",
@@ -204,6 +205,8 @@ class EvaluateOptions:
     landmarks: Path | None = None
     """What photographs of a data set are aligned by, instead of its own landmarks: a folder of landmark files, network (its own
     landmarks, as on a photograph of yours), or face-alignment if it is installed. The table says which."""
+    scale: Literal["none", "per-mesh"] = "none"
+    """Of shapes that are compared with scans: none leaves them in mm, per-mesh lets ICP find one scale for each."""
     out: Path | None = None
     """JSON file for every number; by default evaluation-<protocol>.json beside the weights."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -259,7 +262,7 @@ def _run_table(options):
 
         network = open_trained(options.weights, options.device)
         report = measure(options.protocol, network, data=options.data, landmarks=options.landmarks, count=options.count,
-                         progress=progress)  # fmt: skip
+                         progress=progress, scale=options.scale)  # fmt: skip
     folder = options.weights if options.weights.is_dir() else options.weights.parent
     path = options.out or folder / f"evaluation-{options.protocol}.json"
     report.save(path)

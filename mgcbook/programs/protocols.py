@@ -81,7 +81,7 @@ class Report:
             write_image(path.with_name(f"{path.stem}-heat.png"), self.heat)
 
 
-def measure(protocol, network, *, data=None, landmarks=None, count=None, progress=None):
+def measure(protocol, network, *, data=None, landmarks=None, count=None, progress=None, scale="none"):
     """Run a protocol; -> Report.
 
     Args:
@@ -91,6 +91,7 @@ def measure(protocol, network, *, data=None, landmarks=None, count=None, progres
             `mgcbook.data.finders`); None: the data set's own, else the network's.
         count: only the first so many items.
         progress: called as progress(items done, items in all).
+        scale: "none" or "per-mesh", of shapes that are compared with scans (`ScanProtocol.scale`).
     Raises:
         UsageError: for an unknown protocol or a missing folder.
         DataError: if no item could be measured.
@@ -100,7 +101,7 @@ def measure(protocol, network, *, data=None, landmarks=None, count=None, progres
     if protocol.startswith("synthetic-"):
         from mgcbook.programs.protocols_synthetic import items_of
 
-        items = items_of(protocol, network, count)
+        items = items_of(protocol, network, count, scale)
     elif data is None:
         raise UsageError(f"protocol {protocol}: give the folder of the data set with --data")
     else:
@@ -108,7 +109,7 @@ def measure(protocol, network, *, data=None, landmarks=None, count=None, progres
 
         is_folder = isinstance(landmarks, str | Path) and not is_name(landmarks)
         find = None if landmarks is None or is_folder else open_finder(landmarks, network=network)
-        items = items_of(protocol, network, data, find or landmarks, count)
+        items = items_of(protocol, network, data, find or landmarks, count, scale)
     rows, skipped, heats = [], [], []
     for number, (key, make) in enumerate(items):
         try:
@@ -143,6 +144,9 @@ def _numbers(protocol, rows):
             of_setting = [row["error"] for row in rows if row["setting"] == setting]
             numbers += [float(np.mean(of_setting)), float(np.std(of_setting))] if of_setting else [None, None]
         return numbers, ()
+    if protocol.endswith("micc-rendered"):
+        of_kind = [[row["error"] for row in rows if row["kind"] == kind] for kind in ("yaw 0", "yaw 60", "yaw 80", "random")]
+        return [*(float(np.mean(one)) if one else None for one in of_kind), float(errors.mean()), float(errors.std())], ()
     if protocol.endswith("frgc"):
         return [float(errors.mean())], ()
     if protocol.endswith("bu3dfe"):
@@ -207,7 +211,9 @@ def _same_points(points):
 def now_row(shape, scan, points):
     """Row of NoW for one photograph."""
     found = now_error(shape.vertices, shape.triangles, shape.landmarks, scan, points)
-    return {"error": found.mean, "median": found.median, "each": found.each}, None
+    near = found.scan_from_shape.inverse().apply(scan.vertices[found.points])
+    row = {"error": found.mean, "median": found.median, "each": found.each}
+    return row, spread(shape.vertices, near, found.each)
 
 
 def registered_row(shape, truth):
@@ -225,5 +231,5 @@ def spread(vertices, points, errors):
     return np.where(away <= REACH_MM, errors[nearest], np.nan)
 
 
-SCAN_PROTOCOLS = {"micc": MICC, "frgc": FRGC}
+SCAN_PROTOCOLS = {"micc": MICC, "micc-rendered": MICC, "frgc": FRGC}
 """Variants of the comparison with scans."""

@@ -1,18 +1,27 @@
 """The items of the protocols on data sets: what is read, how photographs are aligned, which scan belongs to which shape."""
 
+import functools
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from mgcbook.data.finders import Finder
 from mgcbook.data.images import read_image
+from mgcbook.data.protocols.rendered import photograph_scan, poses
+from mgcbook.data.protocols.scan import MICC
 from mgcbook.data.sources import open_source
 from mgcbook.data.sources.ls3dw import LS3DW
 from mgcbook.data.sources.scans import read_scan
+from mgcbook.data.sources.textured import read_textured
 from mgcbook.data.sources.video import FILMS, frames
 from mgcbook.errors import DataError
 from mgcbook.programs.protocols import SCAN_PROTOCOLS, Shape, landmark_row, look_at, now_row, registered_row, scan_row
 
+SEED = 20_201_104
+"""Of the random poses of rendered scans."""
+LAST = 19
+"""Number of the last pose: after it the scan is forgotten."""
 FRAMES = 20
 """Of a film, evenly spread; their mean shape is measured."""
 
@@ -31,20 +40,21 @@ class Start:
     """
 
     def __init__(self, network, find=None, known=OWN):
-        self.network, self._find, self._known = network, find, known
+        self.network, self.find, self._known = network, find, known
 
     def look(self, photo, landmarks, name):
         """-> coefficients (K,), Aligned, what it was aligned by."""
-        by = self._find.name if self._find else NETWORK if landmarks is None else self._known
-        landmarks = self._find(photo, name) if self._find else landmarks
+        by = self.find.name if self.find else NETWORK if landmarks is None else self._known
+        landmarks = self.find(photo, name) if self.find else landmarks
         return *look_at(self.network, photo, landmarks, name), by
 
 
-def items_of(protocol, network, data, landmarks=None, count=None):
+def items_of(protocol, network, data, landmarks=None, count=None, scale="none"):
     """What to measure; -> list of (key, function without arguments that gives a row and a heat).
 
     Args:
         landmarks: folder of landmark files, or a Finder.
+        scale: of `ScanProtocol`.
     """
     find = landmarks if isinstance(landmarks, Finder) else None
     landmarks = None if find else landmarks
@@ -55,14 +65,16 @@ def items_of(protocol, network, data, landmarks=None, count=None):
         start = Start(network, find, TRUTH) if landmarks is None else start
         again = LS3DW(data / "reannotated") if protocol.endswith("reannotated") else None
         return [(key, partial(_landmarks, start, source, given, again, key)) for key in source.keys()[:count]]
-    source = open_source(protocol, data, landmarks=landmarks)
-    if protocol == "micc":
-        people, keys = {}, source.keys()
-        for key in keys:
-            people.setdefault(key.partition("/")[0], key)  # frontal1, or frontal2 where there is no other
-        return [(f"{person}/{setting}", partial(_film, start, source, key, person, setting))
-                for person, key in list(people.items())[:count] for setting in ("cooperative", "indoor", "outdoor")]  # fmt: skip
-    return [(key, partial(_photograph, protocol, start, source, key)) for key in source.keys()[:count]]
+    source = open_source(protocol.removesuffix("-rendered"), data, landmarks=landmarks)
+    compare = partial(scan_row, protocol=replace(SCAN_PROTOCOLS.get(protocol, MICC), scale=scale))
+    if protocol.startswith("micc"):
+        firsts = {key.partition("/")[0]: key for key in reversed(source.keys())}  # frontal1, or frontal2 where there is no other
+        people = sorted(firsts.items())[:count]
+        if protocol == "micc-rendered":
+            return [item for person, key in people for item in _rendered(start, source, key, person, compare)]
+        return [(f"{person}/{setting}", partial(_film, start, source, key, person, setting, compare))
+                for person, key in people for setting in ("cooperative", "indoor", "outdoor")]  # fmt: skip
+    return [(key, partial(_photograph, protocol, start, source, key, compare)) for key in source.keys()[:count]]
 
 
 def _landmarks(start, source, given, again, key):
@@ -76,7 +88,7 @@ def _landmarks(start, source, given, again, key):
     return {**row, "aligned_by": by}, heat
 
 
-def _photograph(protocol, start, source, key):
+def _photograph(protocol, start, source, key, compare):
     sample = source.sample(key)
     coefficients, _, by = start.look(sample.read_image(), sample.landmarks, key)
     shape = Shape(start.network, coefficients[None])
@@ -84,7 +96,7 @@ def _photograph(protocol, start, source, key):
         row, heat = registered_row(shape, _registered(sample))
     else:
         scan, points = _scan(sample)
-        row, heat = now_row(shape, scan, points) if protocol == "now" else scan_row(shape, scan, points, SCAN_PROTOCOLS[protocol])
+        row, heat = now_row(shape, scan, points) if protocol == "now" else compare(shape, scan, points)
     return {**row, "aligned_by": by}, heat
 
 
@@ -105,7 +117,25 @@ def _registered(sample):
     return read_points(path, most=5_000_000)
 
 
-def _film(start, source, key, person, setting):
+def _rendered(start, source, key, person, compare):
+    """The items of one person: the scan from 20 sides, each aligned by the landmarks marked on the scan."""
+    known = functools.cache(lambda: (read_textured(source.sample(key).mesh), *_scan(source.sample(key))))
+    start = Start(start.network, start.find, "the landmarks marked on the scan")
+
+    def look(number, pose):
+        textured, scan, points = known()
+        picture, landmarks = photograph_scan(textured, points, start.network.decoder.model, pose)
+        coefficients, _, by = start.look(picture, landmarks, f"{person}, pose {number}")
+        row, heat = compare(Shape(start.network, coefficients[None]), scan, points)
+        if number == LAST:
+            known.cache_clear()
+        return {**row, **pose._asdict(), "aligned_by": by}, heat
+
+    chosen = poses(np.random.default_rng([SEED, *person.encode()]))
+    return [(f"{person}/{number}", partial(look, number, pose)) for number, pose in enumerate(chosen)]
+
+
+def _film(start, source, key, person, setting, compare):
     paths = source.films(person)[setting]
     if not paths:
         raise DataError(f"{person}: no film of the setting {setting}")
@@ -118,7 +148,7 @@ def _film(start, source, key, person, setting):
             continue  # no face found: the paper leaves such frames out
     if not found:
         raise DataError(f"{person}: no face found in {setting}")
-    row, heat = scan_row(Shape(start.network, np.stack(found)), *_scan(source.sample(key)), SCAN_PROTOCOLS["micc"])
+    row, heat = compare(Shape(start.network, np.stack(found)), *_scan(source.sample(key)))
     return {**row, "setting": setting, "frames": len(found), "aligned_by": by}, heat
 
 

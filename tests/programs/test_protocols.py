@@ -11,9 +11,11 @@ from mgcbook.data import builtin
 from mgcbook.data.align import alignment_template
 from mgcbook.data.images import write_image
 from mgcbook.data.landmarks import write_landmarks
+from mgcbook.data.protocols.rendered import poses
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
+from mgcbook.programs import protocols_real, protocols_synthetic
 from mgcbook.programs.evaluate import TABLE_PROTOCOLS
 from mgcbook.programs.protocols import Report, _numbers, measure, spread
 from tests.toy import toy_model
@@ -89,13 +91,14 @@ def test_the_report_says_which_landmarks_aligned(tmp_path, network, rng):
 
 
 @pytest.mark.parametrize("protocol", [name for name in TABLE_PROTOCOLS if name.startswith("synthetic-")])
-def test_synthetic_protocols_run_without_any_data(tmp_path, network, protocol):
+def test_synthetic_protocols_run_without_any_data(tmp_path, network, protocol, monkeypatch):
+    monkeypatch.setattr(protocols_synthetic, "poses", lambda rng: poses(rng)[2:4])  # of 20
     report = measure(protocol, network, count=1)
     errors = [row["error"] for row in report.rows]
     assert 0.2 < np.mean(errors) < 30
     assert "not to be compared" in report.table()
     report.save(tmp_path / "out.json")
-    has_heat = protocol not in ("synthetic-aflw2000", "synthetic-now")
+    has_heat = protocol != "synthetic-aflw2000"
     assert (tmp_path / "out-heat.png").exists() == has_heat
 
 
@@ -103,6 +106,8 @@ def test_numbers_are_laid_out_as_published():
     rows = [{"error": 1.0, "setting": "indoor"}, {"error": 3.0, "setting": "indoor"}, {"error": 5.0, "setting": "outdoor"}]
     assert _numbers("micc", rows)[0] == [None, None, 2.0, 1.0, 5.0, 0.0]
     assert _numbers("frgc", rows)[0] == [3.0]
+    rows = [{"error": 1.0, "kind": "yaw 60"}, {"error": 3.0, "kind": "yaw 60"}, {"error": 5.0, "kind": "random"}]
+    assert _numbers("micc-rendered", rows)[0] == [None, 2.0, None, 5.0, 3.0, pytest.approx(np.sqrt(8 / 3))]
     now = [{"error": 1, "each": np.array([1.0, 2, 9])}, {"error": 1, "each": np.array([4.0])}]
     assert _numbers("now", now)[0] == [3.0, 4.0, pytest.approx(np.std([1, 2, 9, 4]))]
     assert Report("aflw2000-reannotated", "%", [], [1, 2, 3, 2]).name == "aflw2000"
@@ -113,6 +118,26 @@ def test_errors_go_to_the_vertices_near_by():
     given = spread(vertices, vertices[:4] + 0.1, np.arange(4.0))
     np.testing.assert_array_equal(given[:4], np.arange(4.0))
     assert np.isnan(given[-1])
+
+
+def test_scans_of_micc_are_photographed_and_compared(tmp_path, network, monkeypatch):
+    """The mean face itself as a scan: found without error; another size costs, unless a scale for each shape is asked for."""
+    model = network.decoder.model
+    place = tmp_path / "subject_01" / "Model" / "frontal1" / "obj"
+    place.mkdir(parents=True)
+    monkeypatch.setattr(protocols_real, "poses", lambda rng: poses(rng)[2:4])
+    errors = {}
+    for size, scale in ((1.0, "none"), (1.05, "none"), (1.05, "per-mesh")):
+        vertices = size * model.mean.astype(float)
+        rows = "".join(f"v {x:.5f} {y:.5f} {z:.5f}\n" for x, y, z in vertices)
+        faces = "".join(f"f {a} {b} {c}\n" for a, b, c in model.triangles + 1)
+        (place / "scan.obj").write_text(rows + faces)
+        np.save(place / "scan.npy", vertices[model.landmark_vertices])
+        report = measure("micc-rendered", network, data=tmp_path, scale=scale)
+        errors[size, scale] = report.numbers[4]
+        assert [(row["item"], row["kind"]) for row in report.rows] == [("subject_01/0", "yaw 0"), ("subject_01/1", "yaw 60")]
+        assert report.aligned_by() == {"the landmarks marked on the scan": 2} and report.heat is not None
+    assert errors[1.0, "none"] < 1e-3 and errors[1.05, "per-mesh"] < 1e-2 < 0.3 < errors[1.05, "none"]
 
 
 def test_what_is_missing_is_said(tmp_path, network):

@@ -176,6 +176,8 @@ class NowError(NamedTuple):
     median: float
     mean: float
     deviation: float
+    scan_from_shape: Motion
+    """How the shape lies on the scan."""
 
 
 @check_shapes(shape="number V 3", triangles="int F 3", shape_points="number L 3", scan_points="number M 3")
@@ -201,7 +203,7 @@ def now_error(shape, triangles, shape_points, scan, scan_points, *, metrical=Fal
     surface = Surface(shape, triangles)
     shape_from_scan = icp(scan.vertices[cut], surface, start=start, with_scale=not metrical)
     each = surface.closest(shape_from_scan.apply(scan.vertices[cut])).distance / shape_from_scan.scale
-    return NowError(each, cut, float(np.median(each)), float(np.mean(each)), float(np.std(each)))
+    return NowError(each, cut, float(np.median(each)), float(np.mean(each)), float(np.std(each)), shape_from_scan.inverse())
 
 
 def with_global_scale(protocol, factor):
