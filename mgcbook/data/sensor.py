@@ -77,7 +77,7 @@ def compress(picture, quality):
     planes = np.pad(planes, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="edge")
     rows, columns = planes.shape[0] // 8, planes.shape[1] // 8
     blocks = planes.reshape(rows, 8, columns, 8, 3).transpose(0, 2, 4, 1, 3)
-    waves, steps = _cosines(), _steps(quality)
+    waves, steps = _cosines(), steps_of(quality)
     blocks = waves.T @ (np.round(waves @ blocks @ waves.T / steps) * steps) @ waves
     planes = blocks.transpose(0, 3, 1, 4, 2).reshape(rows * 8, columns * 8, 3)[:height, :width]
     return np.clip(planes / np.float32(255) @ _to_rgb().T, 0, 1)
@@ -107,7 +107,7 @@ def _cosines():
 
 
 @cache
-def _steps(quality):
+def steps_of(quality):
     """(3, 8, 8) rounding steps: the standard scaling of the tables by quality; chroma is rounded about twice as coarsely."""
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
     luma = np.clip(np.floor((_LUMA_STEPS * scale + 50) / 100), 1, 255)

@@ -26,7 +26,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-__all__ = ["KERNELS", "Kernel", "bits_of", "cuda", "device", "float_of", "fma", "is_simulated", "kernel"]
+__all__ = ["KERNELS", "Kernel", "bits_of", "cosine", "cuda", "device", "float_of", "fma", "is_simulated", "kernel", "sine"]
 
 THREADS = 128
 """Of a block."""
@@ -171,6 +171,42 @@ else:
     def fma(a, b, c):
         """a b + c, rounded once."""
         return cuda.fma(a, b, c)
+
+
+QUARTER = float.fromhex("0x1.921fb54442d18p+0")
+"""pi / 2."""
+HIGH, LOW = np.float32(QUARTER), np.float32(QUARTER - float(np.float32(QUARTER)))
+OVER = np.float32(1 / QUARTER)
+HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)
+SINE = tuple(map(np.float32, (-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4)))
+COSINE = tuple(map(np.float32, (4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5)))
+
+
+@device
+def _wave(x, turns):
+    """sin(x + turns pi / 2) for |x| up to some thousands, to 2e-7: CUDA's own goes through float64 for large x. Cephes sinf."""
+    near = x * OVER
+    quarter = np.int32(near + HALF) if near >= ZERO else np.int32(near - HALF)
+    rest = fma(-np.float32(quarter), LOW, fma(-np.float32(quarter), HIGH, x))
+    square = rest * rest
+    place = (quarter + np.int32(turns)) & np.int32(3)
+    if place & np.int32(1):
+        value = ONE - HALF * square + square * square * (COSINE[0] + square * (COSINE[1] + square * COSINE[2]))
+    else:
+        value = rest + rest * square * (SINE[0] + square * (SINE[1] + square * SINE[2]))
+    return -value if place & np.int32(2) else value
+
+
+@device
+def sine(x):
+    """sin x, in float32 throughout."""
+    return _wave(x, 0)
+
+
+@device
+def cosine(x):
+    """cos x, in float32 throughout."""
+    return _wave(x, 1)
 
 
 @device

@@ -13,11 +13,16 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mgcbook.arrays import to_host
+from mgcbook.data.backgrounds import scenery
+from mgcbook.data.sheet import Sheet
 from mgcbook.face.antialias import edge_neighbours
 from mgcbook.kernels import cpu, twins
+from mgcbook.kernels.twins import painting
 
 LENS = 40.0, (9.5, 6.3)
 HEIGHT, WIDTH = 13, 19
+BACKGROUNDS = (3, 235, 5, 51)
+"""Seeds of some that use every operation together."""
 
 
 def soup(rng, count=16, batch=2, spread=3.0):
@@ -163,6 +168,42 @@ def outlines(kernels, rng, **options):
         assert on_mesh[:, 0].all() and (not folds or on_mesh[:, 1].sum() > 5), "an outline before the mesh itself"
 
 
+def backgrounds_from_programs(kernels, rng, **options):
+    """Those of some seeds, whose programs use every operation together."""
+    height, width, programs = 16, 36, []
+    for seed in BACKGROUNDS:
+        sheet = Sheet(height, width)
+        made = sheet.program(scenery(np.random.default_rng(seed), sheet)[0])
+        programs.append((*made[:2], np.pad(made[2], (0, 29_000 - len(made[2])))))
+    operations, numbers, tables = map(np.stack, zip(*programs, strict=True))
+    assert set(operations.ravel().tolist()) == set(painting.OPERATIONS.values())
+    start = np.arange(len(programs), dtype=np.int32) * 6
+    agree(kernels, "paint", operations, numbers, tables, start, 1, height, width, 3, **options)
+
+
+def light_on_rays(kernels, rng, **options):
+    """A sheet of skin and one of cloth through each other, seen from both sides, dry and wet."""
+    points, triangles = mesh(rng)
+    others = points * np.float32([1.1, 0.6, 1.0]) + np.float32([0, 0, -0.1])
+    columns = [rng.normal(size=(2, points.shape[1], count)).astype(np.float32) for count in (12, 8)]
+    columns[0][..., 6:8] *= 60
+    columns[0][..., 10] = rng.random(points.shape[1]) > 0.5
+    hits = [cpu.rasterize(shape, triangles, *LENS, 12, 18) for shape in (points, others)]
+    face, around = ((*hit, triangles, values) for hit, values in zip(hits, columns, strict=True))
+    light, lamps = rng.normal(size=(2, 9, 3)), rng.normal(size=(2, 3, 2, 3))
+    lamps[:, 2] = 0
+    look = np.array([[0.05, 0.2, 0.05, 0.2, 0.2, 17.0, 3, 250, 1]] * 2)
+    towards, grain = rng.normal(size=(2, 3)), rng.normal(size=(2, 16, 16, 4))
+    settings = [array.astype(np.float32) for array in (light, np.abs(lamps), look, towards, grain)]
+    moved = tuple(tuple(map(options.get("move", lambda array: array), side)) for side in (face, around))
+    expected = cpu.shade_rays(face, around, *settings, 2)
+    found = to_host(kernels.shade_rays(*moved, *map(options.get("move", lambda array: array), settings), 2))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype == np.float32
+        assert_allclose(ours, theirs, rtol=0, atol=3e-5 * np.abs(theirs).max())
+    assert 0 < expected[2].mean() < 1 and (hits[0][2] < hits[1][2]).any() and (hits[0][2] > hits[1][2]).any()
+
+
 def a_linear_model(kernels, rng, **options):
     start, coefficients, basis = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 30), (2, 7), (7, 30)))
     agree(kernels, "add_modes", start, coefficients, basis, **options)
@@ -178,7 +219,7 @@ def nothing_at_all(kernels, rng, **options):
 
 CHECKS = (rasterize_a_soup, rasterize_one_side, rasterize_a_mesh, rasterize_what_must_not_be_drawn, five_metres_away,
           equal_depths_show_the_lowest_number, interpolation, gradients_of_the_weights_and_of_depth, sampling, normals,
-          vertices_that_are_seen, outlines, a_linear_model, nothing_at_all)  # fmt: skip
+          vertices_that_are_seen, outlines, backgrounds_from_programs, light_on_rays, a_linear_model, nothing_at_all)  # fmt: skip
 
 
 SIMULATED = [check for check in CHECKS if check is not a_linear_model]

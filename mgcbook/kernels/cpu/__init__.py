@@ -2,6 +2,8 @@
 from ..twins.flat import *  # noqa: F403
 from ..twins.half import *  # noqa: F403
 from ..twins.norm import Affine, move_towards  # noqa: F401
+from ..twins.painting import *  # noqa: F403
+from ..twins.portrait import shade_rays  # noqa: F401
 from .adam import *  # noqa: F403
 from .antialias import *  # noqa: F403
 from .conv import *  # noqa: F403

@@ -14,7 +14,7 @@ from . import blas
 from .blas import address, sgemm
 from .conv_few import few_conv, few_pixels
 from .memory import take
-from .norm import AFFINE, NOTHING, RELU, SUMS, finish, row_lanes
+from .norm import AFFINE, FIRST, NOTHING, RELU, SUMS, finish, row_lanes
 from .patches import fill_patches, tiled
 from .single import float32_only, plain
 from .threads import kernel, run_blocks
@@ -46,7 +46,7 @@ def _conv_rows(start, stop, x, scale, shift, norm, window, weight, y, mode, add,
                 fill_patches(x, scale, shift, norm, g0, g1, height, width, window, patches)
                 source = address(patches)
             sgemm(False, False, m, out, depth, source, depth, address(weight), out, 0.0, address(y2) + g0 * width * out * 4, out)
-            finish(mode, add, y2, g0 * width, g1 * width, 0, out, end_scale, end_shift, other2, sums[lane], run)
+            finish(mode, add, y2, g0 * width, g1 * width, FIRST, out, end_scale, end_shift, other2, sums[lane], run)
 
 
 def block_rows(per_pixel, height, width, lanes):

@@ -15,7 +15,7 @@ from . import blas
 from .blas import address, sgemm
 from .flat import U, fill
 from .memory import take
-from .norm import NOTHING, finish, norm_gradient_rows
+from .norm import FIRST, NO, NOTHING, YES, finish, norm_gradient_rows
 from .patches import ZERO, fill_patches, tiled
 from .single import rows_of
 from .threads import LANES, kernel, run_blocks
@@ -51,7 +51,7 @@ def _product_columns(start, stop, turn, patches, weight, beta, y, mode, add, sca
             continue
         b = address(weight) + (c0 * depth if turn else c0) * 4
         sgemm(False, turn, m, c1 - c0, depth, address(patches), depth, b, depth if turn else out, beta, address(y) + c0 * 4, out)
-        finish(mode, add, y, 0, m, c0, c1, scale, shift, other, sums, run)
+        finish(mode, add, y, FIRST, m, c0, c1, scale, shift, other, sums, run)
 
 
 @kernel
@@ -72,7 +72,7 @@ def _both_products(start, stop, patches, dz, dweight, first, weight, beta, dx, m
         if lane < first:
             product_turned(lane, lane + 1, patches, dz, dweight, lanes)
         else:
-            _product_columns(lane - first, lane - first + 1, True, dz, weight, beta, dx, mode, False, scale, shift, other, sums,
+            _product_columns(lane - first, lane - first + 1, YES, dz, weight, beta, dx, mode, NO, scale, shift, other, sums,
                              lanes)
 
 
@@ -97,7 +97,7 @@ def _gather_columns(start, stop, columns, stride, padding, dx, mode, scale, shif
                             at = U(((((image * height + i) * width + j) * kh + a) * kw + b) * channels)
                             for c in range(U(channels)):
                                 flat[to + c] += share[at + c]
-            finish(mode, False, dx2, line * W, (line + 1) * W, 0, channels, scale, shift, other2, sums[lane], run)
+            finish(mode, NO, dx2, line * W, (line + 1) * W, FIRST, channels, scale, shift, other2, sums[lane], run)
 
 
 def patches_of(x, before, window, height, width):

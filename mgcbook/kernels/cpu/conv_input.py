@@ -14,7 +14,7 @@ from .blas import address, sgemm
 from .conv import block_rows, conv_into
 from .flat import U, copy, fill
 from .memory import take
-from .norm import finish, row_lanes
+from .norm import FIRST, NO, finish, row_lanes
 from .threads import kernel, run_blocks
 from .winograd import winograd_conv, winograd_pays
 
@@ -77,7 +77,7 @@ def _strided_rows(start, stop, dz, weight, classes, stride, dx, mode, scale, shi
             for g in range(g0, g1):
                 h = g % down * stride
                 r0, r1 = (g // down * H + h) * W, (g // down * H + min(H, h + stride)) * W
-                finish(mode, False, dx2, r0, r1, 0, channels, scale, shift, other2, sums[lane], run)
+                finish(mode, NO, dx2, r0, r1, FIRST, channels, scale, shift, other2, sums[lane], run)
 
 
 def input_gradient(dz, x, weight, stride, padding, end):

@@ -13,7 +13,7 @@ from .conv import block_rows
 from .conv_weight import partial_lanes, sum_lanes
 from .flat import U, fill
 from .memory import take
-from .norm import finish, norm_gradient_rows
+from .norm import FIRST, NO, finish, norm_gradient_rows
 from .threads import kernel, run_blocks
 
 ZERO = np.float32(0)
@@ -52,7 +52,7 @@ def _pixels_backward(start, stop, d, z, p, q, r, norm, x, scale, shift, before, 
                   address(partial[lane]), out)
             sgemm(False, True, m, channels, out, gradient, out, address(weight), out, beta,
                   address(dx) + r0 * channels * 4, channels)
-            finish(mode, False, dx, r0, r1, 0, channels, scale, shift, x, sums[lane], run)
+            finish(mode, NO, dx, r0, r1, FIRST, channels, scale, shift, x, sums[lane], run)
 
 
 def pixel_gradients(d, x, weight, norm, before, onto, end):

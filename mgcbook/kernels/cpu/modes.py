@@ -8,6 +8,7 @@ import numpy as np
 
 from ..twins import modes as twins
 from .blas import address, one_thread, sgemm
+from .flat import U, copy
 from .memory import take
 from .threads import LANES, kernel, run_blocks
 
@@ -45,12 +46,13 @@ def _is_single(*arrays):
 
 @kernel
 def _add_modes(start, stop, begin, coefficients, basis, out):
-    (rank, width), count = basis.shape, len(coefficients)
+    (rank, width), count, flat, begin_flat = basis.shape, len(coefficients), out.reshape(-1), begin.reshape(-1)
     for block in range(start, stop):
         first = block * COLUMNS
         last = min(width, first + COLUMNS)
-        for row in range(count):
-            out[row, first:last] = begin[row if len(begin) > 1 else 0, first:last]
+        for row in range(U(count)):
+            source = row if len(begin) > 1 else U(0)
+            copy(flat, row * U(width) + U(first), begin_flat, source * U(width) + U(first), U(last - first))
         b, c = address(basis) + first * 4, address(out) + first * 4
         sgemm(False, False, count, last - first, rank, address(coefficients), rank, b, width, 1.0, c, width)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .flat import U, fill
 from .memory import take
-from .norm import MASK, NOTHING, finish
+from .norm import FIRST, MASK, NO, NOTHING, finish
 from .single import float32_only, plain
 from .threads import LANES, kernel, run_blocks
 
@@ -56,7 +56,7 @@ def _max_pool_backward(start, stop, g, taps, x, scale, shift, norm, size, stride
                         at = U(((image * height + i) * width + j) * C)
                         for c in range(n):
                             flat[to + c] += flat_g[at + c] if flat_taps[at + c] == k else ZERO
-            finish(MASK if norm else NOTHING, False, dx2, line * W, (line + 1) * W, 0, C, scale, shift, x2, sums[lane], run)
+            finish(MASK if norm else NOTHING, NO, dx2, line * W, (line + 1) * W, FIRST, C, scale, shift, x2, sums[lane], run)
 
 
 def _vectors(before, channels):

@@ -17,7 +17,7 @@ from . import blas
 from .blas import address, sgemm
 from .flat import U, copy, fill
 from .memory import take
-from .norm import finish
+from .norm import FIRST, finish
 from .threads import LANES, helper, kernel, run_blocks
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
@@ -209,7 +209,7 @@ def _winograd_rows(start, stop, x, scale, shift, norm, weights, y, mode, add, en
                 image, h = g // down, 2 * (g % down)
                 for j in range(across):
                     _output_tile(product.reshape(-1), U(tiles * out), (g - first) * across + j, last, y, image, h, 2 * j)
-                finish(mode, add, y2, (image * H + h) * W, (image * H + min(H, h + 2)) * W, 0, out,
+                finish(mode, add, y2, (image * H + h) * W, (image * H + min(H, h + 2)) * W, FIRST, out,
                        end_scale, end_shift, other2, sums[lane], run)
 
 

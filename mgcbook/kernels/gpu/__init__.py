@@ -12,6 +12,8 @@ from .flat import *  # noqa: F403
 from .fused import *  # noqa: F403
 from .interpolate import *  # noqa: F403
 from .normals import *  # noqa: F403
+from .painting import *  # noqa: F403
+from .portrait import *  # noqa: F403
 from .products import *  # noqa: F403
 from .raster import *  # noqa: F403
 from .sampling import *  # noqa: F403
