@@ -21,6 +21,7 @@ PROGRAMS = {
     "fit": "fit the face model to one or several photographs by gradient descent",
     "reconstruct": "turn a photograph into a 3D face with trained weights",
     "evaluate": "measure trained weights against known faces",
+    "study": "does it work? A benchmark with truth, the ablation of the paper, photographs",
     "prepare": "align and cut out the pictures of a data set for training",
     "convert": "turn a face model of another project (ICT-FaceKit, BFM, FLAME, ...) into a model file",
     "pack": "write trained weights into one small file, to give away",

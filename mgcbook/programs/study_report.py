@@ -1,0 +1,178 @@
+"""`mgcbook study report`: tables and sentences from the numbers of the study. No number is written here by hand."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mgcbook.errors import DataError
+from mgcbook.files import atomic_write
+from mgcbook.programs.study_files import read_json
+from mgcbook.programs.study_settings import BASELINE
+from mgcbook.programs.study_statistics import Ablation
+
+BEGIN, END = "<!-- study: written by mgcbook study report -->", "<!-- end of study -->"
+TABLE = {"plane_mm": "shape, mm (ICP)", "vertex_scaled_mm": "shape, mm (scaled)", "depth_mm": "depth, mm",
+         "rotation_degrees": "pose, °", "nme_percent": "landmarks, %", "epipolar_px": "epipolar, px",
+         "spread_mm": "spread, mm"}  # fmt: skip
+"""Columns of the ablation: metric -> heading."""
+BENCHMARK = {"nme_percent": "landmarks, %", "plane_mm": "shape, mm (ICP)", "vertex_mm": "shape, mm (rigid)",
+             "vertex_scaled_mm": "shape, mm (scaled)", "depth_mm": "depth, mm", "rotation_degrees": "pose, °"}  # fmt: skip
+
+
+def load_results(folder, scale="minutes"):
+    """The numbers that are there; -> {"benchmark", "ablation", "photographs": dict}, less those that are missing."""
+    names = {"benchmark": "benchmark.json", "ablation": f"ablation-{scale}.json", "photographs": "photographs.json"}
+    return {part: read_json(Path(folder) / name) for part, name in names.items() if (Path(folder) / name).is_file()}
+
+
+def benchmark_table(content):
+    """The test sets as Markdown: found / mean face for each measure."""
+    lines = ["| set | " + " | ".join(BENCHMARK.values()) + " | spread, mm |", "|" + "---|" * (len(BENCHMARK) + 2)]
+    for name, entry in content["sets"].items():
+        cells = [_against(entry["summary"][metric], entry["mean_face"][metric]) for metric in BENCHMARK]
+        cells += [_number(entry["summary"]["spread_mm"])]
+        lines.append(f"| {name}, {entry['faces']} faces | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _against(value, nothing):
+    better = f" ({100 * (value / nothing - 1):+.0f} %)" if value is not None and nothing else ""
+    return f"{_number(value)} / {_number(nothing)}{better}"
+
+
+def ablation_table(content):
+    """Rows of Table 3 as Markdown: mean and standard deviation over seeds; the mean face as a last row."""
+    study = Ablation(content)
+    lines = ["| losses | seeds | " + " | ".join(TABLE.values()) + " |", "|" + "---|" * (len(TABLE) + 2)]
+    for row in study.rows:
+        cells = [_mean_and_deviation(study.values(row, metric)) for metric in TABLE]
+        lines.append(f"| {row} | {len(study.seeds(row))} | " + " | ".join(cells) + " |")
+    nothing = content["mean_face"][study.first]["summary"]
+    return "\n".join([*lines, "| the mean face | | " + " | ".join(_number(nothing[metric]) for metric in TABLE) + " |"])
+
+
+def _mean_and_deviation(values):
+    if not np.isfinite(values).all():
+        return "-"
+    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "")
+
+
+def loss_shares(content):
+    """How much each loss is of the total at the end of the trainings, a sentence for each row with multi-view losses."""
+    study, said = Ablation(content), []
+    for row in study.rows:
+        weights = next(run["config"]["weights"] for run in content["runs"] if run["row"] == row)
+        on = content["rows"][row]["losses"]
+        if on:
+            total = study.loss(row, "total")
+            parts = [f"{name} {100 * weights['multi_view'] * weights[name] * study.loss(row, name) / total:.1f} %" for name in on]
+            said.append(f"{row}: {', '.join(parts)} of the loss")
+    return said
+
+
+def photographs_table(content):
+    """Landmark errors on photographs beside the published rows, as Markdown."""
+    from mgcbook.data.protocols.tables import published
+
+    known = published()["aflw2000"]
+    lines = ["| method | " + " | ".join(known["columns"]) + " |", "|" + "---|" * (len(known["columns"]) + 1)]
+    rows = {**{f"{name} (published, all 2000)": numbers for name, numbers in known["rows"].items()},
+            **{f"**{name}**, here": entry["numbers"] for name, entry in content["methods"].items()}}  # fmt: skip
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(map(_number, numbers)) + " |" for name, numbers in rows.items())])
+
+
+def report(results):
+    """All of it as Markdown; results: as `load_results` gives."""
+    blocks = ["# The study", "Written by `mgcbook study report` from the JSON files beside it."]
+    if "benchmark" in results:
+        content = results["benchmark"]
+        blocks += ["## Three test sets", _made(content), "Found / mean face, and the change. (ICP): root mean square distance of "
+                   "point to plane, 95 mm around the nose. (scaled): after the size is taken out, which a photograph does not "
+                   "show.", benchmark_table(content)]  # fmt: skip
+    if "ablation" in results:
+        blocks += _ablation_blocks(results["ablation"])
+    if "photographs" in results:
+        content = results["photographs"]
+        blocks += ["## Photographs", _made(content), f"{content['count']} pictures of AFLW2000-3D ({_bins(content)}). "
+                   f"{content['protocol']}", photographs_table(content)]  # fmt: skip
+    if len(blocks) == 2:
+        blocks.append("Nothing is measured yet.")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _ablation_blocks(content):
+    study = Ablation(content)
+    faces = ", ".join(f"{count} of {name}" for name, count in content["faces"].items())
+    listed = lambda lines: "\n".join(f"- {line}" for line in lines)
+    budget = (f"Scale `{content['scale']}`: {content['about']}. Of each seed {content['warmup_steps']} steps with 2D losses, "
+              f"then from these weights {content['branch_steps']} steps for every row; faces measured: {faces}.")  # fmt: skip
+    return ["## The losses one by one (Table 3)", _made(content), budget, ablation_table(content),
+            f"Against row {BASELINE}, error of the shape (point to plane):", listed(study.sentences()),
+            "All losses against 2D losses only:", listed(study.geometry()),
+            "How much the multi-view losses were of the sum, at the end:", listed(loss_shares(content))]  # fmt: skip
+
+
+def _bins(content):
+    return ", ".join(f"{count} at {name} degrees" for name, count in content["bins"].items())
+
+
+def _made(content):
+    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    weights = content.get("weights")
+    of = f"; weights {weights['file']} ({weights['sha256']}, step {weights['step']})" if weights else ""
+    return f"{content['date']}; {versions}{of}."
+
+
+def readme_block(results):
+    """What stands between the marks of the README; short."""
+    parts = []
+    if "benchmark" in results:
+        parts += ["Shipped network on made-up faces it has never seen, found / mean face:", benchmark_table(results["benchmark"])]
+    if "photographs" in results:
+        content = results["photographs"]
+        rows = [f"{name} {_number(entry['numbers'][-1])} %" for name, entry in content["methods"].items()]
+        parts.append(f"Landmark error on {content['count']} photographs of AFLW2000-3D, mean of the bins of yaw: "
+                     f"{', '.join(rows)}.")  # fmt: skip
+    if "ablation" in results:
+        content = results["ablation"]
+        study = Ablation(content)
+        parts += [f"Table 3 of the paper in small ({content['about']}; {len(content['seeds'])} seeds, mean ± deviation):",
+                  ablation_table(content),
+                  "\n".join(f"- {line}" for line in [*study.sentences(), *study.geometry()])]  # fmt: skip
+    return "\n\n".join(parts or ["Nothing is measured yet."])
+
+
+def with_block(text, block):
+    """The README with its block replaced.
+
+    Raises:
+        DataError: if the marks are not there, once each and in order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise DataError(f"readme: expected one line {BEGIN!r} and one {END!r} after it")
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{block}\n{END}", text, flags=re.S)
+
+
+def run_report(options):
+    """Write study.md, the figures, and the README's block."""
+    results = load_results(options.results, options.scale)
+    if not results:
+        raise DataError(f"{options.results}: no results there; mgcbook study benchmark, ablation and photographs make them")
+    with atomic_write(options.results / "study.md") as file:
+        file.write(report(results).encode())
+    print(f"{options.results / 'study.md'}: {', '.join(results)}")
+    if options.figures:
+        from mgcbook.programs.study_figures import write_figures
+
+        for path in write_figures(results, options.results):
+            print(path)
+    if options.readme is not None and options.readme.is_file():
+        text = options.readme.read_text(encoding="utf-8")
+        with atomic_write(options.readme) as file:
+            file.write(with_block(text, readme_block(results)).encode())
+        print(f"{options.readme}: the block between the marks")
+
+
+def _number(value):
+    return "-" if value is None or not np.isfinite(value) else f"{value:.2f}"
