@@ -1,7 +1,9 @@
 """What damaged files have found, each as small as it can be, and the fuzzing itself for a moment."""
 
 import json
+import os
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,13 +70,12 @@ def test_all_seeds_of_our_own_are_read_by_some_reader(tmp_path):
 )  # fmt: skip
 def test_a_bad_reader_is_found(tmp_path, monkeypatch, code, says):
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\n"
-        "sys.path.append('.')\n"
         "from tests.fuzz import seeds\n"
         f"def bad(path):\n    if path.name.startswith('case'):\n        {code}\n"
         "seeds.READERS = {suffix: [bad] for suffix in seeds.READERS}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    here = Path(__file__).parents[2]  # this package and these tests, not others that may be installed
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(here)]))
     monkeypatch.setenv("MGCBOOK_REALKIT", str(tmp_path / "none"))
     assert fuzz.main(["--minutes", "0.05", "--out", str(tmp_path / "out")]) == 1
     found = json.loads((tmp_path / "out" / "findings.json").read_text())["findings"]
