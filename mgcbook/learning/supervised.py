@@ -52,8 +52,8 @@ class SupervisedLoss:
             coefficients: what the network says.
             batch: dict with known (B, N, K), the coefficients of each view, and landmarks (B, N, 68, 2) in pixels.
         Returns:
-            (loss, terms): landmark in % of the picture's width, shape in mm without rigid motion and most of the size, rotation in
-            radians, albedo as a distance of colours, light; bare numbers, and "total".
+            (loss, terms): landmark in % of the picture's width, shape in mm without rigid motion and most of the size,
+            rotation in radians, albedo as a distance of colours, light; bare numbers, and "total".
         Raises:
             ValueError: if the arrays of the batch do not fit the coefficients.
         """
