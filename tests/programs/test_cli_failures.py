@@ -1,6 +1,7 @@
 """Every command and what can go wrong with it: one line on stderr, an exit code, and the traceback only with --debug."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -127,7 +128,7 @@ def test_a_failure_is_one_line_and_an_exit_code(place, monkeypatch, capsys, line
     assert (found, len(err)) == (code, 1), err
     assert err[0].startswith(f"mgcbook {name}: "), err
     assert said in err[0]
-    assert "Traceback" not in err[0] and "Errno" not in err[0] and not set(err[0]) & set("╭╰│─"), "no frames"
+    assert "Traceback" not in err[0] and "Errno" not in err[0] and not re.search("[╭╰│─]|---", err[0])
 
 
 def test_every_command_is_in_the_table():

@@ -195,6 +195,14 @@ def test_a_bad_number_is_named_and_the_weights_before_it_are_kept(gpu, tmp_path,
         assert_allclose(state.batch_norm[name], array, rtol=1e-5, err_msg=name)
 
 
+def test_a_bad_number_is_named_in_a_run_that_goes_on(gpu, tmp_path):
+    config = faces(device="cuda", graph=True, report_every=5, steps=2, schedule="constant")
+    run(config, FaceData(), FaceLearner(config), tmp_path / "bad")
+    config = replace(config, steps=5)
+    with pytest.raises(NumericalError, match=r"step 3: batch landmarks is not finite"):
+        run(config, FaceData(broken=5), FaceLearner(config), tmp_path / "bad")
+
+
 def test_a_bad_gradient_is_named(gpu, tmp_path):
     config = replace(small(report_every=4), device="cuda", graph=True)
     with pytest.raises(NumericalError, match=r"step 1: gradient fc\.bias is not finite"):
