@@ -40,7 +40,8 @@ def test_the_guard_and_the_doctor_agree(exploded, capsys):
     assert f"first bad tensor then: {bad}" in listed[0]
     marked = [text for text in listed if text.startswith("BAD ")]
     assert marked and all("not finite" in text for text in marked)
-    looked_at = [" ".join(text.split()[1:3]) for text in marked if text.split()[1] in ("batch", "coefficients", "loss", "gradient")]
+    guarded = ("batch", "coefficients", "loss", "gradient")
+    looked_at = [" ".join(text.split()[1:3]) for text in marked if text.split()[1] in guarded]
     assert looked_at[0] == bad, "of what the guard looks at it names the first; the doctor looks inside of the stages, too"
     assert any(text.split()[:2] == ["batch", "images"] for text in listed), "finite parts of the batch are described, too"
 
