@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgcbook.data import align, augment, detect, images, landmarks, sensor, skin, visibility
+from mgcbook.data import align, augment, detect, images, landmarks, sensor, skin, skin_fit, visibility
 from mgcbook.data.detect import FaceBox
 from mgcbook.data.protocols import icp, registered, rendered, scan, synthetic, tables
 from mgcbook.data.protocols import landmarks as landmark_protocol
@@ -157,6 +157,8 @@ DOORS = {
     landmarks.five_points: (dict(landmarks=real(68, 2)), {"landmarks": RANK + REAL}),
     landmarks.flip_landmarks: (dict(landmarks=real(68, 2), width=9), {"landmarks": RANK + REAL}),
     skin.skin_probability: (dict(image=PICTURE), {"image": RANK}),
+    skin_fit.fit_mixtures: (dict(rng=np.random.default_rng(0), skin=np.random.default_rng(1).random((120, 3)),
+                                 other=np.random.default_rng(2).random((120, 3)), components=2), {"skin": REAL, "other": REAL}),
     skin.skin_weight: (dict(image=PICTURE, landmarks=FACE_68), {"image": RANK, "landmarks": REAL}),
     skin.likeness: (dict(image=PICTURE, landmarks=FACE_68), {"landmarks": REAL}),
     detect.find_faces: (dict(image=real(64, 64, 3)), {}),
@@ -204,6 +206,7 @@ NO_ARRAYS = {
     "learning.weights.read_weights", "learning.weights.save_weights", "learning.weights.from_torch", "learning.weights.to_torch",
     "learning.pth.read_pth", "data.align.alignment_template", "data.images.read_image", "data.images.write_image",
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
+    "data.skin.table_of", "data.skin_fit.synthetic_colors", "data.skin_fit.separation", "data.skin_fit.main",
     "data.boxes.open_box", "data.boxes.whole_picture", "data.boxes.read_box", "data.finders.is_name", "data.finders.open_finder",
     "data.finders.face_alignment",
     "data.protocols.scan.replace_scale", "data.protocols.scan.with_global_scale", "data.protocols.scan.global_scale",
@@ -235,6 +238,10 @@ INNER = {
     "data.benchmark": "makes synthetic faces",
     "data.illumination": "makes synthetic faces",
     "data.synthetic": "makes synthetic faces",
+    "data.recipes": "draws synthetic faces, as numbers",
+    "data.sheet": "writes backgrounds down",
+    "data.studio": "takes the pictures of recipes",
+    "data.exposure": "takes the pictures of recipes",
     "data.formats": "reads files, and checks what it read: tests/data/formats",
     "data.sources": "reads files, and checks what it read: tests/data/sources",
     "data.dataset": "reads files",

@@ -44,15 +44,16 @@ class Preparation:
         limit: only the first so many items.
         rng: for data sets that combine at random; None: a generator with seed 0.
         find: who finds landmarks in the pictures, instead of the data set's own (`mgcbook.data.finders.Finder`).
+        skin: which colours are skin where the data set itself does not say, one of `mgcbook.data.skin.MIXTURES`.
     Raises:
         DataError: if the data set gives no item of so many views.
     """
 
-    def __init__(self, source, template, camera, *, views=None, limit=None, rng=None, find=None):
+    def __init__(self, source, template, camera, *, views=None, limit=None, rng=None, find=None, skin="jones-rehg"):
         if (views is not None and views < 1) or (limit is not None and limit < 1):
             raise UsageError(f"prepare: expected views and limit of at least 1, got {views} and {limit}")
         self.source, self.template, self.camera = source, template, camera
-        self.views, self.find = views or source.views, find
+        self.views, self.find, self.skin = views or source.views, find, skin
         self.items = source.items(self.views, rng)[:limit]
         if not self.items:
             raise DataError(f"{source.folder}: {len(source)} pictures, but no item of {self.views} views; try fewer views")
@@ -89,7 +90,7 @@ class Preparation:
         aligned = align(photo, landmarks, self.template, self.camera)
         own = sample.read_skin()
         if own is None:
-            skin = skin_weight(aligned.image)
+            skin = skin_weight(aligned.image, mixture=self.skin)
         elif own.shape != photo.shape[:2]:
             raise DataError(f"{sample.skin}: expected {photo.shape[:2]} like the picture, found {own.shape}")
         else:

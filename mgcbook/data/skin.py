@@ -5,6 +5,18 @@
 s and n are densities of the colours of skin and of everything else: mixtures of 16 Gaussians each, measured on nearly a
 billion labelled pixels of photographs from the web (Jones and Rehg 2002); their numbers are in skin_colors.json.
 
+Beside them there are mixtures fitted to the colours of synthetic portraits (mgcbook.data.skin_fit). Part of the pixels taken for
+skin at a prior of 0.5:
+
+|                                                             | published | refitted |
+|-------------------------------------------------------------|-----------|----------|
+| 60 held-out synthetic portraits: skin                       | 86.3 %    | 93.6 %   |
+| 60 held-out synthetic portraits: everything else            | 8.1 %     | 10.2 %   |
+| 26 colour photographs of AFLW2000-3D: hull of the landmarks | 67.3 %    | 57.2 %   |
+| the same: further than 30 pixels from the hull              | 19.6 %    | 21.9 %   |
+
+So the refitted ones are for synthetic faces, the published ones, the default, for photographs.
+
 Where it fails: grey pictures, strong colour casts, blown highlights, red and blond hair, wood and sand; and very dark skin, which
 the photographs of that time show too rarely. So it only weighs pixels inside the rendered face, and never decides alone.
 """
@@ -17,6 +29,7 @@ import numpy as np
 
 from mgcbook.arrays import check_shapes
 from mgcbook.data.landmarks import check_landmarks
+from mgcbook.errors import UsageError
 from mgcbook.face.camera import pixel_grid
 
 # Paper: says that the skin probability follows [Deng et al.], two Gaussian mixtures in YCbCr; here: the published mixtures in RGB
@@ -34,24 +47,44 @@ CHEEKS_AND_NOSE = [1, 2, 3, 13, 14, 15, 27, 28, 29, 30, 31, 32, 33, 34, 35, 48, 
 """Of the 68 landmarks: the face inside their hull is nearly all bare skin."""
 
 
+MIXTURES = {"jones-rehg": "skin_colors.json", "refitted": "skin_colors_refitted.json"}
+"""Name -> file with the two mixtures: as published, and fitted to synthetic portraits by `mgcbook.data.skin_fit`."""
+COMPONENTS = 16
+"""Gaussians of a mixture."""
+
+
+def table_of(mixture):
+    """The JSON text of a mixture's numbers.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    if mixture not in MIXTURES:
+        raise UsageError(f"mixture: expected one of {', '.join(MIXTURES)}, got {mixture!r}")
+    return Path(__file__).with_name(MIXTURES[mixture]).read_text(encoding="utf-8")
+
+
 @functools.cache
-def _mixtures():
+def _mixtures(mixture):
     """Both mixtures as one matrix: log density of each of 32 Gaussians = (x^2, x, 1) @ matrix; -> (7, 32)."""
-    table = json.loads(Path(__file__).with_name("skin_colors.json").read_text(encoding="utf-8"))
+    table = json.loads(table_of(mixture))
     rows = np.array([table["skin"], table["other"]])  # (2, 16, 7)
     weight, mean, variance = rows[..., 0], rows[..., 1:4], rows[..., 4:7]
     log_weight = np.log(weight / weight.sum(axis=1, keepdims=True))
     constant = log_weight - 0.5 * np.sum(mean**2 / variance + np.log(2 * np.pi * variance), axis=-1)
     matrix = np.concatenate([-0.5 / variance, mean / variance, constant[..., None]], axis=-1)
-    return matrix.reshape(32, 7).T
+    return matrix.reshape(2 * COMPONENTS, 7).T
 
 
 @check_shapes(image="...")
-def skin_probability(image, *, prior=PRIOR):
+def skin_probability(image, *, prior=PRIOR, mixture="jones-rehg"):
     """Probability that each pixel shows skin, from its colour alone; (..., 3) RGB in [0, 1] -> (...) float32.
 
     Args:
         prior: part of skin among all pixels asked for, between 0 and 1.
+        mixture: one of `MIXTURES`.
+    Raises:
+        UsageError: for an unknown mixture.
 
     Source: M. J. Jones and J. M. Rehg, Statistical color models with application to skin detection, IJCV 46(1), 2002.
     """
@@ -62,21 +95,21 @@ def skin_probability(image, *, prior=PRIOR):
     colors = 255 * np.asarray(image, dtype=np.float64).reshape(-1, 3)
     result = np.empty(len(colors), np.float32)
     for start in range(0, len(colors), BLOCK):
-        result[start : start + BLOCK] = _posterior(colors[start : start + BLOCK], prior)
+        result[start : start + BLOCK] = _posterior(colors[start : start + BLOCK], prior, mixture)
     return result.reshape(np.shape(image)[:-1])
 
 
-def _posterior(colors, prior):
+def _posterior(colors, prior, mixture):
     """P(skin | colour); (P, 3) RGB in 0 to 255 -> (P,)."""
     features = np.concatenate([colors**2, colors, np.ones((len(colors), 1))], axis=1)
-    logs = (features @ _mixtures()).reshape(-1, 2, 16)
+    logs = (features @ _mixtures(mixture)).reshape(-1, 2, COMPONENTS)
     highest = logs.max(axis=(1, 2), keepdims=True)  # taken out before exp: far from every Gaussian both densities would be 0
     skin, other = np.moveaxis(np.exp(logs - highest).sum(axis=2), 1, 0)
     return prior * skin / (prior * skin + (1 - prior) * other)
 
 
 @check_shapes(image="... 3", landmarks="number L 2")
-def skin_weight(image, *, landmarks=None, prior=PRIOR):
+def skin_weight(image, *, landmarks=None, prior=PRIOR, mixture="jones-rehg"):
     """Weight of each pixel in the render loss; (..., H, W, 3) RGB in [0, 1] -> (..., H, W) float32.
 
     1 where skin is likelier than not, else its probability (as MGCNet's loader does). A grey picture gets 1 everywhere: it has
@@ -85,8 +118,9 @@ def skin_weight(image, *, landmarks=None, prior=PRIOR):
     Args:
         landmarks: (5, 2) or (68, 2) of the one picture (H, W, 3): then the weight also falls where the colour differs from
             that of this face's own nose and cheeks (see `likeness`), which tells blond hair from skin.
+        mixture: one of `MIXTURES`.
     """
-    probability = skin_probability(image, prior=prior)
+    probability = skin_probability(image, prior=prior, mixture=mixture)
     weight = np.where(probability > 0.5, np.float32(1), probability)
     chroma = np.mean(np.ptp(image, axis=-1), axis=(-1, -2), keepdims=True)
     weight = np.where(chroma < GREY, np.float32(1), weight)

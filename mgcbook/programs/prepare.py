@@ -11,6 +11,7 @@ from tyro.conf import Positional
 from mgcbook.arrays import check_device
 from mgcbook.data.boxes import CASCADE
 from mgcbook.data.finders import NETWORK, is_name
+from mgcbook.data.skin import MIXTURES
 from mgcbook.data.sources import KINDS, open_source
 from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -39,6 +40,8 @@ class PrepareOptions:
     """Where that network looks first: cascade searches the face, whole takes the pictures as cut out around it."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where landmarks are found; "cuda" is an NVIDIA GPU."""
+    skin: Literal[tuple(MIXTURES)] = "jones-rehg"
+    """Which colours are skin: as published by Jones and Rehg, or refitted to synthetic portraits."""
     views: int | None = None
     """Pictures of an item: 3 to train on, 1 to test; by default as usual for the data set."""
     size: int = 224
@@ -82,8 +85,9 @@ def run(options: PrepareOptions):
     model = open_model(options.face)
     camera = PAPER_CAMERA.resized(options.size, options.size)
     preparation = Preparation(source, alignment_template(model, camera), camera, views=options.views, limit=options.limit,
-                              rng=np.random.default_rng(options.seed), find=find)  # fmt: skip
+                              rng=np.random.default_rng(options.seed), find=find, skin=options.skin)  # fmt: skip
     about = {"kind": options.kind, "face": model.name, "seed": options.seed, "settings": settings, **_found_by(options, find)}
+    about |= {} if options.skin == "jones-rehg" else {"skin": options.skin}
     was_there = (options.out / DESCRIPTION).exists()
     with tqdm(total=len(preparation.items), unit="item", disable=None) as bar:
         summary = prepare(options.out, preparation, about, shard_size=options.shard_size, workers=options.workers,

@@ -39,9 +39,10 @@ def _rendered(network, faces, number, compare):
     @functools.cache
     def known():
         truth, model = faces.item(number)["truth"], faces.model
-        scanned = partial(synthetic_scan, vertices=truth["vertices"], triangles=model.triangles, landmarks=model.landmark_vertices)
+        parts = {"vertices": truth["vertices"], "triangles": model.triangles, "landmarks": model.landmark_vertices}
+        scanned = partial(synthetic_scan, **parts)
         scan, points = scanned(np.random.default_rng([SEED, number]))
-        whole, _ = scanned(np.random.default_rng([SEED, number]), holes=0.0)  # the same, but a photograph has no holes
+        whole, _ = scanned(np.random.default_rng([SEED, number]), holes=0.0)  # no holes
         light = 0.6 + 0.4 * np.clip(model.vertex_normals(truth["vertices"][None])[0][:, 2:], 0, 1)
         colors = subdivided(np.clip(model.albedo(truth["albedo"][None])[0] * light, 0, 1).astype(float), model.triangles)[0]
         return TexturedScan(*whole, colors), scan, points

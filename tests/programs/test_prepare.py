@@ -105,6 +105,14 @@ def test_landmarks_can_be_found_instead_of_read(tmp_path, photos, template, monk
         run(PrepareOptions("folder", photos, tmp_path / "o", landmarks=Path("network")))
 
 
+def test_the_colors_of_skin_can_be_chosen(tmp_path, photos):
+    for skin in ("jones-rehg", "refitted"):
+        run(PrepareOptions("folder", photos, tmp_path / skin, size=48, face="light", views=1, skin=skin, limit=2))
+    published, refitted = (FaceDataset(tmp_path / skin) for skin in ("jones-rehg", "refitted"))
+    assert (published.batch([0])["skin"] != refitted.batch([0])["skin"]).any()
+    assert "skin" not in published.describe()["about"] and refitted.describe()["about"]["skin"] == "refitted"
+
+
 def test_workers_do_not_change_a_byte(tmp_path, photos, template):
     for workers in (1, 3):
         prepare(tmp_path / str(workers), preparation(photos, template, 3), {}, shard_size=1, workers=workers)
