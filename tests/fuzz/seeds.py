@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mgcbook.data.boxes import read_box
 from mgcbook.data.formats.safe_hdf5 import open_hdf5
 from mgcbook.data.formats.safe_mat import read_mat
 from mgcbook.data.formats.safe_npy import read_npy, read_npz
@@ -17,6 +18,7 @@ from mgcbook.data.landmarks import read_landmarks
 from mgcbook.data.sources.annotation_mat import read_annotation
 from mgcbook.data.sources.mgcnet_records import read_camera_file
 from mgcbook.data.sources.scans import read_points, read_scan
+from mgcbook.data.sources.textured import read_textured
 from mgcbook.data.sources.torch7 import read_tensor
 from mgcbook.face.model_file import load_model
 from mgcbook.learning.weights import read_weights
@@ -39,11 +41,11 @@ READERS = {
     ".pth": [read_weights],
     ".safetensors": [read_weights, read_checkpoint],
     ".pts": [read_landmarks, read_points],
-    ".txt": [read_landmarks, read_points, read_camera_file, read_numbers, lambda path: read_landmark_map(path, 3448)],
-    ".json": [read_landmarks],
+    ".txt": [read_landmarks, read_points, read_box, read_camera_file, read_numbers, lambda path: read_landmark_map(path, 3448)],
+    ".json": [read_landmarks, read_box],
     ".ljson": [read_landmarks, read_points],
     ".h5": [read_hdf5],
-    ".obj": [read_obj, read_scan],
+    ".obj": [read_obj, read_scan, read_textured],
     ".ply": [read_scan],
     ".wrl": [read_scan],
     ".abs": [read_scan],
@@ -91,6 +93,7 @@ def write(folder):
     scipy.io.savemat(folder / "a.mat", annotation)
     scipy.io.savemat(folder / "b.mat", annotation, do_compression=True)
     scipy.io.savemat(folder / "c.mat", {"a": {"b": np.eye(3)}, **annotation}, format="5")
+    scipy.io.savemat(folder / "d.mat", annotation, format="4")
     np.savez(folder / "a.npz", mean=rng.random((5, 3)), a=np.arange(4))
     np.savez_compressed(folder / "b.npz", mean=rng.random((5, 3)), a=np.arange(4))
     for protocol in range(6):
@@ -105,6 +108,9 @@ def write_geometry(folder, rng):
     corners, faces = rng.uniform(-90, 90, (8, 3)), rng.integers(0, 8, (6, 3))
     lines = ["v " + " ".join(f"{x:.3f}" for x in corner) for corner in corners]
     (folder / "a.obj").write_text("\n".join(lines + ["f " + " ".join(str(i + 1) for i in face) for face in faces]) + "\n")
+    textured = [f"{line} {i / 8} 0 0.5" for i, line in enumerate(lines)] + ["vt 0.1 0.2", "vt 0.9 0.8"]
+    textured += ["f " + " ".join(f"{i + 1}/{1 + i % 2}" for i in face) for face in faces]
+    (folder / "b.obj").write_text("mtllib b.mtl\n" + "\n".join(textured) + "\n")
     header = "ply\nformat {} 1.0\nelement vertex 8\nproperty float x\nproperty float y\nproperty float z\n"
     header += "element face 6\nproperty list uchar int vertex_indices\nend_header\n"
     text = "\n".join(" ".join(f"{x:.3f}" for x in corner) for corner in corners)

@@ -1,4 +1,4 @@
-"""MATLAB's .mat files, version 5 to 7.2 (and 7.3, which is HDF5): plain arrays of numbers by name, sizes checked first.
+"""MATLAB's .mat files, version 5 to 7.2 (also 4, and 7.3, which is HDF5): plain arrays of numbers by name, sizes checked first.
 
 The reader is our own, because sizes in such a file are promises: a compressed variable of 1 MB may ask for 1 GB. Here the head
 of each variable (class, shape, name) is read alone, and only wanted ones of a plausible size are unpacked.
@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from mgcbook.data.formats.safe_file import check_file
+from mgcbook.data.formats.safe_mat4 import is_mat4, read_mat4
 from mgcbook.errors import DataError
 
 MOST_ARRAY = 512 << 20
@@ -18,8 +19,9 @@ MOST_ARRAY = 512 << 20
 _MOST_VARIABLES = 1000
 _HEAD = 128
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+_OTHERS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text", 5: "a sparse matrix", 16: "a function", 17: "an object"}
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-_MATRIX, _COMPRESSED, _COMPLEX = 14, 15, 0x0800
+_MATRIX, _COMPRESSED, _COMPLEX, _STRUCT = 14, 15, 0x0800, 2
 
 
 def read_mat(path, names, *, optional=(), finite=True):
@@ -53,8 +55,10 @@ def _read(file, path, wanted):
     header = file.read(_HEAD)
     if header[:19] == b"MATLAB 7.3 MAT-file" or header[:4] == b"\x89HDF":
         return _read_hdf5(path, wanted)
+    if is_mat4(header):
+        return read_mat4(file, path.stat().st_size, wanted, MOST_ARRAY)
     if len(header) < _HEAD or header[126:] not in (b"IM", b"MI"):
-        raise DataError(f"{path}: expected a .mat file of MATLAB 5 or later, found something else ({header[:16]!r})")
+        raise DataError(f"{path}: expected a .mat file of MATLAB, found something else ({header[:16]!r})")
     order = "<" if header[126:] == b"IM" else ">"
     size = path.stat().st_size
     found = {}
@@ -92,7 +96,9 @@ def _variable(file, is_compressed, count, order, wanted, found):
     flag = struct.unpack_from(order + "I", flags[1])[0]
     kind, shape = _CLASSES.get(flag & 0xFF), np.frombuffer(dimensions[1], order + "i4").tolist()
     if kind is None or flag & _COMPLEX:
-        raise DataError(f"{file.name}: {name}: expected a plain array of numbers, found another class of MATLAB ({flag & 0xFF})")
+        what = "complex numbers" if kind else _OTHERS.get(flag & 0xFF, f"class {flag & 0xFF}")
+        hint = f"; in MATLAB: s = load(file); save(file, '-struct', 's', '{name}')" if flag & 0xFF == _STRUCT else ""
+        raise DataError(f"{file.name}: {name}: expected a plain array of numbers, found {what} of MATLAB{hint}")
     length = math.prod(shape) * np.dtype(kind).itemsize
     if not 2 <= len(shape) <= 4 or min(shape) < 0 or max(length, count) > MOST_ARRAY:
         raise DataError(f"{file.name}: {name}: expected at most {MOST_ARRAY >> 20} MB, found {shape} with {length} bytes")
