@@ -79,25 +79,60 @@ def test_without_a_compiler_the_numbers_are_the_same(usual):
     np.testing.assert_allclose(np.array(found[:4], float), np.array(usual[:4], float), rtol=2e-5)
 
 
-@pytest.mark.slow
-def test_kernels_stay_within_their_arrays(usual, tmp_path):
-    """All of the above with Numba's bounds checks, which are seen to work first."""
-    check = """
-from mgcbook.kernels.cpu.threads import kernel, run_blocks
+BEYOND = """
+from mgcbook.kernels.cpu.threads import kernel
+
 @kernel
 def beyond(start, stop, out):
     out[stop + 3] = 1
+"""
+
+EVERY_KERNEL = """
+import importlib, pkgutil, sys
+import numpy as np
+from numba.core.caching import NullCache
+from numba.core.registry import CPUDispatcher
+sys.path.insert(0, {folder!r})
+from beyond import beyond
+from mgcbook.kernels import cpu
+from mgcbook.kernels.cpu.threads import run_blocks
 try:
-    run_blocks(beyond, 4, __import__("numpy").zeros(4))
+    run_blocks(beyond, 4, np.zeros(4))
 except IndexError:
     pass
 else:
     raise SystemExit("no bounds checks")
+
+from tests.face.test_degenerate import KINDS, corners_of, drawn, slope
+from tests.kernels.test_network_kernels import _all_results
+from tests.kernels.test_raster_kernels import BOUNDS_CHECKED
+exec(BOUNDS_CHECKED)
+_all_results(np.random.default_rng(0))
+out = cpu.add_modes(np.zeros(3000, np.float32), np.ones((2, 5), np.float32), np.ones((5, 3000), np.float32))
+cpu.add_modes_gradient(out, np.ones((5, 3000), np.float32))
+for seed in range(30):
+    rng = np.random.default_rng(seed)
+    points = np.stack([np.concatenate([corners_of(kind, rng) for kind in KINDS if kind != "duplicate"])] * 2)
+    triangles = np.concatenate([np.arange(24).reshape(8, 3), rng.integers(0, 24, (6, 3))]).astype(np.int32)
+    mesh = points, triangles, Camera(10.0, *[(8, 6), (1, 1), (40, 1), (1, 40)][seed % 4])
+    drawn(*mesh), slope(*mesh)
+
+for module in pkgutil.iter_modules(cpu.__path__, "mgcbook.kernels.cpu."):
+    for name, function in vars(importlib.import_module(module.name)).items():
+        # What @kernel makes is kept on disk; helpers are parts of it.
+        is_kernel = isinstance(function, CPUDispatcher) and "fastmath" in function.targetoptions
+        if is_kernel and not isinstance(function._cache, NullCache) and not function.signatures:
+            raise SystemExit(module.name + "." + name + " was not run")
 """
-    cache_dir = str(tmp_path / "compiled with checks")  # not among those without: Numba does not tell them apart
-    # `beyond` has no file: it cannot be kept
-    code = check.replace("@kernel", "@__import__('numba').njit(nogil=True)") + WORK
-    found = run_python(code, NUMBA_BOUNDSCHECK="1", NUMBA_OPT="1", NUMBA_CACHE_DIR=cache_dir)[0].split()
+
+
+@pytest.mark.slow
+def test_every_kernel_stays_within_its_arrays(usual, tmp_path):
+    """All of the above, every layer of the network and meshes of every bad kind, with Numba's bounds checks."""
+    (tmp_path / "beyond.py").write_text(BEYOND, encoding="utf-8")
+    place = str(tmp_path / "compiled with checks")  # not among those without: Numba does not tell them apart
+    code = WORK + EVERY_KERNEL.format(folder=str(tmp_path))
+    found = run_python(code, NUMBA_BOUNDSCHECK="1", NUMBA_OPT="1", NUMBA_CACHE_DIR=place)[0].split()
     np.testing.assert_allclose(np.array(found[:4], float), np.array(usual[:4], float), rtol=2e-5)
 
 

@@ -90,7 +90,7 @@ class EightBits:
 
     def batch(self, indices):
         self.made += indices
-        items = [toy_batch(np.random.default_rng([7, index]), self.camera, 1, VIEWS, [2]) for index in indices]
+        items = [toy_batch(np.random.default_rng([7, index]), self.camera, 1, VIEWS, [1 + index % 2]) for index in indices]
         batch = {name: np.concatenate([item[name] for item in items]) for name in items[0]}
         batch = {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in batch.items()}
         for place, index in enumerate(indices):
