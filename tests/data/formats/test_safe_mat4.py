@@ -61,7 +61,8 @@ def test_what_is_no_plain_matrix_is_refused(tmp_path):
 
 def test_promises_are_checked_before_memory_is_taken(tmp_path):
     whole = matrix("a", np.ones((4, 4)))
-    for number, content in enumerate((whole[:-1], whole + whole[:10], matrix("a", np.ones((4, 4)), rows=2**30), whole + b"x" * 40)):
+    huge = matrix("a", np.ones((4, 4)), rows=2**30)
+    for number, content in enumerate((whole[:-1], whole + whole[:10], huge, whole + b"x" * 40)):
         path = tmp_path / f"{number}.mat"
         path.write_bytes(content)
         tracemalloc.start()
