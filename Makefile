@@ -8,7 +8,8 @@ FUZZ_MINUTES ?= 10
 ARGS ?=
 PEER ?=
 PROOFS := tests/kernels/test_gpu_kernels.py tests/kernels/test_fused_cuda.py tests/kernels/test_cudnn_plans.py \
-  tests/kernels/test_gpu_network.py tests/test_strict_device.py tests/test_gpu_names.py tests/programs/test_step_graph.py
+  tests/kernels/test_gpu_network.py tests/test_strict_device.py tests/test_gpu_names.py tests/programs/test_step_graph.py \
+  tests/data/test_studio.py tests/data/test_changes.py tests/programs/test_easel.py
 AXE := build/axe-core/axe.min.js
 
 comma := ,

@@ -238,6 +238,7 @@ INNER = {
     "data.benchmark": "makes synthetic faces",
     "data.illumination": "makes synthetic faces",
     "data.synthetic": "makes synthetic faces",
+    "data.changes": "formulas on a batch that augment would check",
     "data.recipes": "draws synthetic faces, as numbers",
     "data.sheet": "writes backgrounds down",
     "data.studio": "takes the pictures of recipes",

@@ -130,15 +130,20 @@ def covered(rng, images, skin, share):
     return images, skin
 
 
-@check_shapes(images="N H W 3")
-def recolored(rng, images, config):
-    """Other light and another camera, the same for all views; (N, H, W, 3) -> (N, H, W, 3) in [0, 1]."""
+def sample_recoloring(rng, config):
+    """Factors of brightness, contrast and saturation, of red, green and blue (3,), gamma, and the strength of noise."""
     draw = lambda largest, size=None: np.exp(rng.uniform(-largest, largest, size))
     brightness, contrast, saturation, cast, gamma = (
         draw(config.brightness), draw(config.contrast), draw(config.saturation), draw(config.cast, 3), draw(config.gamma)
     )  # fmt: skip
     saturation = 0.0 if rng.random() < config.grey else saturation
-    noise = rng.uniform(0, config.noise)
+    return brightness, contrast, saturation, cast, gamma, rng.uniform(0, config.noise)
+
+
+@check_shapes(images="N H W 3")
+def recolored(rng, images, config):
+    """Other light and another camera, the same for all views; (N, H, W, 3) -> (N, H, W, 3) in [0, 1]."""
+    brightness, contrast, saturation, cast, gamma, noise = sample_recoloring(rng, config)
     colors = np.clip(images, 0, 1) ** np.float32(gamma)
     mean = colors.mean(axis=(1, 2, 3), keepdims=True)
     colors = (mean + (colors - mean) * np.float32(contrast)) * (brightness * cast).astype(np.float32)

@@ -61,6 +61,9 @@ _of_this_process = []
 
 
 def _begin(config):
+    from mgcbook.kernels.cpu.threads import set_threads
+
+    set_threads(1)  # there are as many processes as processors
     _of_this_process[:] = [SyntheticFaces(config, truth=False)]
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from mgcbook.data.augment import SUPERVISED, Augmentation, augment
+from mgcbook.data.changes import draw_changes
 
 STREAM = 20_201_103
 """Apart from the random numbers that made the item itself."""
@@ -54,14 +55,15 @@ class Batches:
         order: order(step) gives the indices.
         first: the step of the first batch.
         ahead: how many are made before they are asked for; 0 makes each when it is wanted.
+        side_by_side: threads that make them.
         choose: what of a batch is given; None: what the losses need.
         change: change(batch, step, indices) gives what is learned from instead, see `Changing`; None: the batch as it is.
     """
 
-    def __init__(self, data, order, first, ahead=2, choose=None, change=None):
+    def __init__(self, data, order, first, ahead=2, choose=None, change=None, side_by_side=1):
         self._choose, self._change = choose or pick, change
         self._data, self._order, self._step = data, order, first
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="mgcbook-batches") if ahead else None
+        self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="mgcbook-batches") if ahead else None
         self._waiting = [self._pool.submit(self._make, first + i) for i in range(ahead)]
 
     def _make(self, step):
@@ -92,14 +94,19 @@ class Changing:
         seed: of the training run.
         strength: times the changes of `mgcbook.data.augment.Augmentation`.
         supervised: those of `SUPERVISED` instead, which leave known coefficients right.
+        later: only draw what is to be changed, for `mgcbook.data.changes`, where the pictures are not on the host.
     """
 
-    def __init__(self, seed, strength, *, supervised=False):
+    def __init__(self, seed, strength, *, supervised=False, later=False):
+        self._later = later
         self._seed, self._config = seed, (SUPERVISED if supervised else Augmentation()).times(strength)
 
     def __call__(self, batch, step, indices):
         """A changed copy of the batch of a step."""
-        return augment([np.random.default_rng([self._seed, STREAM, step, index]) for index in indices], batch, self._config)
+        generators = [np.random.default_rng([self._seed, STREAM, step, index]) for index in indices]
+        if self._later:
+            return {**batch, **draw_changes(generators, self._config)}
+        return augment(generators, batch, self._config)
 
 
 class Kept:

@@ -60,10 +60,12 @@ class TrainConfig:
     rendering (beyond the paper, see `mgcbook.learning.supervised`)."""
     triples: int = 0
     """How many different synthetic triples, kept in memory (of the GPU, where it computes) and shown again in every round;
-    0: none is seen twice, and a GPU waits for each."""
+    0: none is seen twice, and a GPU waits for each unless it draws them itself."""
+    drawn_on: Literal["cpu", "cuda"] = "cpu"
+    """Where the pictures of synthetic faces are made; "cuda": on the GPU that trains, while it trains."""
     augmentation: float = 0.0
     """How much pictures are changed before each step: mirrored, other light, other cameras; 1: as mgcbook.data.augment says,
-    2: twice as much, 0: not at all. A GPU then waits for the host, `triples` or not."""
+    2: twice as much, 0: not at all."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the step is computed; "cuda" is an NVIDIA GPU (`mgcbook doctor` says what is missing)."""
     precision: Literal["tf32", "float32", "bf16"] = "tf32"
@@ -93,6 +95,9 @@ class TrainConfig:
         if self.supervision == "truth" and (self.data != "synthetic" or self.device != "cpu"):
             raise UsageError("supervision: the truth is known of synthetic faces only, and used on a processor: "
                              "leave data and device as they are")  # fmt: skip
+        if self.drawn_on == "cuda" and (self.device != "cuda" or self.data != "synthetic" or self.triples):
+            raise UsageError("drawn_on: a GPU draws for its own training, synthetic faces that are new in every step: "
+                             "set device='cuda', leave data and triples as they are")  # fmt: skip
         if self.graph and self.device != "cuda":
             raise UsageError("graph: CUDA graphs need device='cuda'")
         if self.graph and self.antialiased:

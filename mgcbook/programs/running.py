@@ -14,6 +14,7 @@ from mgcbook.programs.bank import Shelf
 from mgcbook.programs.batches import examples
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.programs.config import to_dict
+from mgcbook.programs.easel import Drawn
 from mgcbook.tape import value_and_grad
 
 CHECKPOINTS = "checkpoints"
@@ -46,7 +47,8 @@ class Run:
         if config.device == "cuda":
             from mgcbook.programs.step_graph import DeviceStep
 
-            self._device = DeviceStep(learner, state, config, comm, shelf=data if isinstance(data, Shelf) else None)
+            shelf, drawn = (data if isinstance(data, kind) else None for kind in (Shelf, Drawn))
+            self._device = DeviceStep(learner, state, config, comm, shelf, drawn and drawn.endless)
 
     def steps(self, batches, stop):
         """Do the steps that are left; a generator of Report."""

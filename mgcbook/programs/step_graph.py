@@ -12,12 +12,14 @@ from collections import deque
 import numpy as np
 
 from mgcbook.arrays import is_device, kernels_for, to_device, to_host
+from mgcbook.data.changes import CHANGE, Changes
 from mgcbook.kernels.precision import precise
 from mgcbook.kernels.twins.flat import BAD, DONE
 from mgcbook.learning import optim
 from mgcbook.learning.flat import Flat
 from mgcbook.programs.bank import Bank
 from mgcbook.programs.checkpoint import TrainingState
+from mgcbook.programs.easel import Easel, parted
 from mgcbook.tape import value_and_grad
 
 ROOM = 64
@@ -35,9 +37,10 @@ class DeviceStep:
         config: TrainConfig.
         comm: the other processes (`mgcbook.programs.parallel`), or None.
         shelf: where the batches come from if they are to stay on the device (`mgcbook.programs.bank`), or None.
+        faces: the SyntheticFaces that the device draws itself, from recipes (`mgcbook.programs.easel`), or None.
     """
 
-    def __init__(self, learner, state, config, comm=None, shelf=None):
+    def __init__(self, learner, state, config, comm=None, shelf=None, faces=None):
         from mgcbook.kernels.gpu.graph import Queue
 
         self.config, self._rng = config, state.rng
@@ -53,14 +56,16 @@ class DeviceStep:
             report = np.zeros(ROOM, np.float32)
             report[DONE] = state.step
             self._report = to_device(report, "cuda")
+            self._changes = Changes(config.image_size, "cuda")
         self._numbers = self._report[:LOSSES]
         self._bank = None if shelf is None else Bank(shelf, self._queue)
+        self._easel = None if faces is None else Easel(faces, self._queue, config.graph)
 
     def advance(self, batch, rate):
         """Begin one step; returns before it is done.
 
         Args:
-            batch: host arrays, of the same shapes in every step; what a Shelf gives, if there is one.
+            batch: host arrays, of the same shapes in every step; what a Shelf gives, or recipes, if the device draws.
             rate: learning rate.
         """
         self._step += 1
@@ -69,6 +74,9 @@ class DeviceStep:
             if new:
                 self._bank.add(*new)
         self._batches.append((self._step, batch))
+        if self._easel:
+            recipes, batch = parted(batch)
+            self._easel.draw(recipes)
         self._load({**batch, "rate": np.full(1, rate, np.float32)})
         if not self.config.graph:
             with self._queue:
@@ -95,6 +103,10 @@ class DeviceStep:
         batch = {name: array for name, array in inputs.items() if name not in ("rate", "index")}
         if self._bank:
             batch |= self._bank.read(inputs["index"])
+        if self._easel:
+            batch |= self._easel.read()
+        if CHANGE in batch:
+            batch = self._changes(batch)
         kernels = kernels_for(self._report)
         with precise(self.config.precision == "float32"):
             (loss, (terms, _, norms)), grads = self._play(self._params.arrays, self._norms.arrays, batch)
@@ -122,11 +134,14 @@ class DeviceStep:
         return {name: float(report[LOSSES + place]) for place, name in enumerate(names)}, found
 
     def _whole(self, batch):
-        """A host batch with its pictures, also where they are on the device only."""
-        if not self._bank:
-            return batch
-        rest = {name: array for name, array in batch.items() if name not in ("index", "flags")}
-        return {**self._bank.host_batch(batch["index"], batch["flags"]), **rest}
+        """A host batch with its pictures, changed as they were, also where they are on the device only."""
+        if self._easel:
+            recipes, rest = parted(batch)
+            batch = {**self._easel.pictures(recipes), **rest}
+        elif self._bank:
+            rest = {name: array for name, array in batch.items() if name not in ("index", "flags")}
+            batch = {**self._bank.host_batch(batch["index"], batch["flags"]), **rest}
+        return Changes(batch["images"].shape[2])(batch) if CHANGE in batch else batch
 
     def state(self):
         """Wait, and read the state after the last step that was not bad; a TrainingState with host arrays."""

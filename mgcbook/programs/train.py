@@ -25,6 +25,7 @@ from mgcbook.programs.bank import shelf_for
 from mgcbook.programs.batches import Batches, Changing, Kept, Order
 from mgcbook.programs.checkpoint import TrainingState
 from mgcbook.programs.config import CONFIG, TrainConfig, changes, from_dict, load_config, preset, save_config
+from mgcbook.programs.easel import Drawn, drawn_for
 from mgcbook.programs.interrupt import Interrupt
 from mgcbook.programs.metrics import MetricsLog, RunLock
 from mgcbook.programs.running import CHECKPOINTS, Run
@@ -62,14 +63,17 @@ def train(config, data, run_folder, *, learner=None, stop=None, comm=None):
         state = parallel.same_state(comm, _begin(config, learner, run_folder, is_first=comm.rank == 0))
         log = MetricsLog(run_folder, state.step, config.tensorboard) if comm.rank == 0 else parallel.Silence()
         open_things.enter_context(contextlib.closing(log))
-        shelf = shelf_for(data) if config.device == "cuda" and not config.augmentation else None
-        data = shelf or data
+        shelf = shelf_for(data) if config.device == "cuda" else None
+        data = shelf or drawn_for(config, data, comm.size)
+        if isinstance(data, Drawn):
+            open_things.enter_context(contextlib.closing(data))
         order = Order(data, config.seed, config.batch)
-        choose = dict if shelf else None
+        elsewhere = shelf is not None or isinstance(data, Drawn)  # the pictures are on the GPU
+        choose, many = dict if elsewhere else None, dict(ahead=8, side_by_side=4) if isinstance(data, Drawn) else {}
         known = config.supervision == "truth"
-        change = Changing(config.seed, config.augmentation, supervised=known) if config.augmentation else None
+        change = Changing(config.seed, config.augmentation, supervised=known, later=elsewhere) if config.augmentation else None
         mine = lambda step: parallel.share(order(step), comm)
-        batches = Batches(data, mine, first=state.step + 1, choose=choose, change=change)
+        batches = Batches(data, mine, first=state.step + 1, choose=choose, change=change, **many)
         open_things.enter_context(contextlib.closing(batches))
         run = Run(config, data, run_folder, learner, state, log, comm)
         comm.alarm = run.save
@@ -141,8 +145,9 @@ def run(options):
             images = f"{config.batch} triples of {config.image_size} x {config.image_size} pixels"
             shared = f", shared by {comm.size} processes" if comm.size > 1 else ""
             print(f"{folder}: ResNet-{config.depth}, {images} a step{shared}, {config.steps} steps")
-            if config.device == "cuda" and config.data == "synthetic" and not config.triples:
-                print("faces are made on the host while training, and the GPU waits: --triples 3000 keeps that many on the GPU")
+            if config.device == "cuda" and config.data == "synthetic" and not config.triples and config.drawn_on == "cpu":
+                print("faces are drawn on the host while training, and the GPU waits: --drawn-on cuda lets it draw them itself, "
+                      "--triples 3000 keeps that many there")  # fmt: skip
             announce()
             last = _show(reports, config.steps)
     if interrupt.name:

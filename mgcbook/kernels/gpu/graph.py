@@ -14,7 +14,7 @@ import numpy as np
 
 from .runtime import holding
 
-__all__ = ["Feeder", "Queue", "StepGraph", "copy_rows", "empty", "free_bytes"]
+__all__ = ["Feeder", "Queue", "StepGraph", "copy_rows", "empty", "events", "free_bytes"]
 
 ALIGNED = 256
 """Bytes; where arrays begin in a block that is copied at once."""
@@ -107,6 +107,11 @@ def _give_up(stream):
 def free_bytes():
     """Of the memory of the GPU."""
     return _cupy().cuda.runtime.memGetInfo()[0]
+
+
+def events(count):
+    """Marks in the work of streams, for others to wait for."""
+    return [_cupy().cuda.Event() for _ in range(count)]
 
 
 def empty(shape, dtype, queue):

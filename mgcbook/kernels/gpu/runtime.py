@@ -74,11 +74,11 @@ def workspace(name, size):
 
 
 def cublas():
-    """The process's `Gemm`, on the current stream."""
+    """The process's `Gemm`, on the current stream, with a workspace of the stream's own: streams work at the same time."""
     from .cublas import WORKSPACE, gemm
 
-    found = gemm()
-    found.use(stream_pointer(), workspace("cublas", WORKSPACE).data.ptr)
+    found, stream = gemm(), stream_pointer()
+    found.use(stream, workspace(f"cublas {stream}", WORKSPACE).data.ptr)
     return found
 
 
