@@ -148,7 +148,8 @@ def _numbers(protocol, rows):
         of_kind = [[row["error"] for row in rows if row["kind"] == kind] for kind in ("yaw 0", "yaw 60", "yaw 80", "random")]
         return [*(float(np.mean(one)) if one else None for one in of_kind), float(errors.mean()), float(errors.std())], ()
     if protocol.endswith("frgc"):
-        return [float(errors.mean())], ()
+        times = [row["ms"] for row in rows if "ms" in row]
+        return [float(errors.mean()), float(np.median(times)) if times else None], ("ms: aligning and network, median",)
     if protocol.endswith("bu3dfe"):
         return [float(errors.mean()), float(errors.std())], ()
     # NoW: over all points of all scans.

@@ -105,7 +105,8 @@ def test_synthetic_protocols_run_without_any_data(tmp_path, network, protocol, m
 def test_numbers_are_laid_out_as_published():
     rows = [{"error": 1.0, "setting": "indoor"}, {"error": 3.0, "setting": "indoor"}, {"error": 5.0, "setting": "outdoor"}]
     assert _numbers("micc", rows)[0] == [None, None, 2.0, 1.0, 5.0, 0.0]
-    assert _numbers("frgc", rows)[0] == [3.0]
+    assert _numbers("frgc", rows)[0] == [3.0, None]
+    assert _numbers("frgc", [{**row, "ms": time} for row, time in zip(rows, (9.0, 1.0, 2.0), strict=True)])[0] == [3.0, 2.0]
     rows = [{"error": 1.0, "kind": "yaw 60"}, {"error": 3.0, "kind": "yaw 60"}, {"error": 5.0, "kind": "random"}]
     assert _numbers("micc-rendered", rows)[0] == [None, 2.0, None, 5.0, 3.0, pytest.approx(np.sqrt(8 / 3))]
     now = [{"error": 1, "each": np.array([1.0, 2, 9])}, {"error": 1, "each": np.array([4.0])}]
