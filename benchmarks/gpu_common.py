@@ -23,8 +23,8 @@ class Sizes:
     rounds: int = 50
     minutes: float = 5.0
     """Of training, at the most."""
-    kept: int = 200
-    """Triples of that training."""
+    recipes: int = 60
+    """Faces whose recipes are made by all processes."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from gpu_common import apart, beginning, check, device_milliseconds, within
 
 from mgcbook.arrays import kernels_for, to_device, to_host
 from mgcbook.data import builtin
+from mgcbook.data.recipes import Recipes
 from mgcbook.data.scenes import SyntheticConfig
+from mgcbook.data.studio import Studio
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.kernels import cpu
@@ -19,6 +22,7 @@ from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.bank import Shelf
 from mgcbook.programs.batches import pick
 from mgcbook.programs.config import preset
+from mgcbook.programs.easel import recipe_workers
 from mgcbook.programs.learner import Learner
 from mgcbook.programs.step_graph import DeviceStep
 from mgcbook.tape import value_and_grad
@@ -160,3 +164,39 @@ def rasterizer(sizes):
     took = device_milliseconds(StepGraph(lambda: kernels_for(call[0]).rasterize(*call), queue), queue, sizes.rounds)
     what = f"{len(points)} faces of {len(decoder.triangles)} triangles, {sizes.image} x {sizes.image}"
     return f"{what}: {took:.4f} ms", {"rasterizer": took}
+
+
+@check("speed", "pictures that the GPU draws", seconds=180)
+def drawing(sizes):
+    """Those of the same recipes on the CPU, up to what JPEG rounds otherwise; how long the GPU takes, and how many recipes a
+    second the processes of the host make: both beside the step that learns from them."""
+    faces = SyntheticFaces(SyntheticConfig(size=sizes.image), truth=False)
+    batch = Recipes(faces.config).batch(range(sizes.triples))
+    expected, queue = Studio(faces, "cpu")(batch), Queue()
+    with queue:
+        studio, moved = Studio(faces, "cuda"), to_device(batch, "cuda")
+        out = {name: to_device(np.zeros_like(array), "cuda") for name, array in expected.items()}
+
+    def once():
+        for name, array in studio(moved).items():
+            out[name][...] = array
+
+    graph = StepGraph(once, queue)
+    graph()
+    with queue.stream:
+        found = to_host(out)
+    numbers = {name: float(np.abs(found[name] - array).mean()) for name, array in expected.items()}
+    numbers["ms"] = device_milliseconds(graph, queue, sizes.rounds)
+    workers, recipes = recipe_workers(), None
+    try:
+        recipes = Recipes(faces.config, workers)
+        recipes.batch(range(2 * workers))  # starts them
+        start = time.perf_counter()
+        recipes.batch(range(sizes.recipes))
+        numbers["recipes a second"] = sizes.recipes / (time.perf_counter() - start)
+    finally:
+        if recipes:
+            recipes.close()
+    text = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+    assert numbers["images"] < 1.5e-3 and numbers["skin"] < 2e-4, text
+    return f"{len(batch['seed'])} pictures: {text} with {workers} processes", numbers

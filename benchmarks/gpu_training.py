@@ -16,11 +16,13 @@ from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.programs.batches import Kept
 from mgcbook.programs.doctor import usable_cores
-from mgcbook.programs.train import train
+from mgcbook.programs.train import open_data, train
 
 QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
+BEGINNING = 60
+"""Steps that do not count: kernels are compiled, processes started, memory taken."""
 GROWTH = 0.02
-"""What memory may grow after the first round."""
+"""What memory may grow after them."""
 BUSY = 0.9
 
 
@@ -75,14 +77,14 @@ class Watch:
 
 @check("training", "some minutes of the preset paper", seconds=900)
 def minutes(sizes):
-    """Losses, memory of host and GPU, and the part of the time in which the GPU computes, all after the first round."""
-    config = settings(sizes, graph=True, steps=10**9, report_every=20, checkpoint_every=10**9, triples=sizes.kept)
-    first_round = -(-config.triples // config.batch)
+    """Losses, memory of host and GPU, and the part of the time in which the GPU computes, all after the first steps: it draws
+    the faces itself, new ones in every step."""
+    config = settings(sizes, graph=True, steps=10**9, report_every=20, checkpoint_every=10**9, drawn_on="cuda")
     start, since, reports, memory, seen = time.monotonic(), None, [], [], 0
     with tempfile.TemporaryDirectory() as folder, Watch() as watch:
-        for report in train(config, kept_faces(sizes, sizes.kept), folder):
+        for report in train(config, open_data(config), folder):
             reports.append(report)
-            if report.step > 2 * first_round:
+            if report.step > BEGINNING:
                 memory.append(resident_megabytes())
                 if since is None:
                     since, seen = (time.monotonic(), report.step), len(watch.rows())

@@ -15,8 +15,10 @@ from tests import fake_gpu
 from tests.toy import toy_model
 
 HERE = Path(__file__).parents[2] / "benchmarks"
-STEPS = {"a graph learns what single launches learn", "whole step", "network step, small batch", "goes on where it was"}
-TINY = dict(image=16, triples=1, depth=10, width=4, face="light", batches=(2,), faces=2, rounds=2, minutes=0.01, kept=2)
+STEPS = {"a graph learns what single launches learn", "whole step", "network step, small batch", "goes on where it was",
+         "pictures that the GPU draws"}  # fmt: skip
+TINY = dict(image=16, triples=1, depth=10, width=4, face="light", batches=(2,), faces=2, rounds=2, minutes=0.01,
+            recipes=2)  # fmt: skip
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def scripts(monkeypatch):
 def gpu(monkeypatch, tmp_path_factory, request):
     """The stand-in with the GPU's own code (twins for whole steps: see test_step_graph), a toy face, events that tell no time."""
     fake_gpu.install_streams(monkeypatch)
+    monkeypatch.setattr("gpu_faces.recipe_workers", lambda: 1)
     monkeypatch.setattr("mgcbook.data.builtin.load", lambda name: toy_model(side=13))  # twins of the rasterizer are slow
     if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") in STEPS:
         return
@@ -59,7 +62,7 @@ def test_without_a_gpu_it_says_what_to_install(scripts, no_gpu, capsys, tmp_path
     "Numba kernels, eager and captured", "products, captured", "convolutions in three directions",
     "batch norm: bytes in a second", "triangles of random faces", "gradients of the kernels", "gradient of all losses",
     "a graph learns what single launches learn", "rasterizer", "whole step", "network step, small batch", "one photograph",
-    "goes on where it was",
+    "goes on where it was", "pictures that the GPU draws",
 ])  # fmt: skip
 def test_a_check_passes_on_the_stand_in(scripts, gpu, name):
     """Its logic, with the kernels' code or their twins: times mean nothing here."""
