@@ -167,7 +167,7 @@ def rasterizer(sizes):
 
 
 @check("speed", "pictures that the GPU draws", seconds=180)
-def drawing(sizes):
+def drawn_pictures(sizes):
     """Those of the same recipes on the CPU, up to what JPEG rounds otherwise; how long the GPU takes, and how many recipes a
     second the processes of the host make: both beside the step that learns from them."""
     faces = SyntheticFaces(SyntheticConfig(size=sizes.image), truth=False)
