@@ -13,9 +13,12 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from mgcbook.arrays import check_device
 from mgcbook.errors import UsageError
 from mgcbook.files import atomic_write
+from mgcbook.kernels.about import describe_gpu
 from mgcbook.kernels.compiling import announce
 
 GROUPS = ("network", "raster", "face", "tape", "step", "start", "memory", "scaling")
@@ -31,10 +34,12 @@ class BenchOptions:
     """Counted runs of each row; long ones run less often."""
     only: tuple[str, ...] = ()
     """Groups to measure: network, raster, face, tape, step, start, memory, scaling; none: all."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """"cuda": network, whole step, rasterizer, photograph and drawing of faces on an NVIDIA GPU, in place of the groups."""
     threads: int = 2
     """Threads of both sides."""
     out: Path | None = None
-    """JSON file for the figures; by default benchmarks/cpu.json if all groups are measured."""
+    """JSON file for the figures; by default benchmarks/cpu.json (or cuda.json) if all groups are measured."""
 
 
 def run(options: BenchOptions):
@@ -44,22 +49,25 @@ def run(options: BenchOptions):
         raise UsageError(f"only: expected {', '.join(GROUPS)}, got {', '.join(sorted(unknown))}")
     if options.rounds < 1 or options.threads < 1:
         raise UsageError(f"bench: expected rounds and threads of at least 1, got {options.rounds} and {options.threads}")
+    if options.device == "cuda" and options.only:
+        raise UsageError(f"only: groups are of the processor, got {', '.join(options.only)} with device='cuda'")
+    check_device(options.device)
     folder = find_benchmarks()
     sys.path.insert(0, str(folder))  # the benchmarks import each other
     announce()
-    about = machine(options.threads)
+    about = machine(options.threads) | ({"GPU": describe_gpu()[1]} if options.device == "cuda" else {})
     print("\n".join(f"{name}: {value}" for name, value in about.items()))
     if "torch" not in about:
         print(WITHOUT_TORCH)
     print(f"\n{TITLE}\n{'-' * len(TITLE)}")
     rows = []
-    for name in options.only or GROUPS:
+    for name in options.only or {"cpu": GROUPS, "cuda": ("cuda",)}[options.device]:
         group = importlib.import_module(f"table_{name}").rows
         for row in group(options.rounds, options.threads):
             rows.append(row)
             print(line(row), flush=True)
     print(verdict(rows))
-    out = options.out or (None if options.only else folder / "cpu.json")
+    out = options.out or (None if options.only else folder / f"{options.device}.json")
     if out is not None:
         with atomic_write(out) as file:
             file.write(json.dumps({"machine": about, "rows": [row.as_dict() for row in rows]}, indent=1).encode() + b"\n")

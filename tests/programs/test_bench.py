@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from mgcbook.errors import UsageError
+from mgcbook.errors import ResourceError, UsageError
 from mgcbook.programs import bench
 from mgcbook.programs.timing import Row, Timing, row_of, single, take_turns
 
@@ -53,6 +53,46 @@ def test_every_group_has_a_table(benchmarks):
     assert [name for name in bench.GROUPS if not (benchmarks / f"table_{name}.py").is_file()] == []
     with pytest.raises(UsageError, match="speed"):
         bench.run(bench.BenchOptions(only=("speed",)))
+
+
+def test_without_a_gpu_nothing_is_measured_on_one(monkeypatch):
+    monkeypatch.setattr("mgcbook.arrays._missing_for_cuda", lambda: "no card: pip install 'mgcbook[cuda13]'")
+    with pytest.raises(ResourceError, match=r"^device='cuda': no card: pip install 'mgcbook\[cuda13\]'$"):
+        bench.run(bench.BenchOptions(device="cuda"))
+    with pytest.raises(UsageError, match="only: groups are of the processor"):
+        bench.run(bench.BenchOptions(device="cuda", only=("tape",)))
+
+
+def test_rows_of_a_gpu_stand_beside_pytorch_at_the_same_precision(benchmarks, monkeypatch, tmp_path, capsys):
+    import gpu_common
+    import table_cuda
+
+    found = {
+        **{name: {"graph tf32": 4.0, "graph bf16": 3.0, "eager tf32": 9.0} for name in table_cuda.STEPS},
+        "PyTorch, whole step": {"eager tf32": 12.0, "channels-last tf32": 8.0, "graph tf32": 1.0, "channels-last bf16": 2.0},
+        "rasterizer": {"rasterizer": 0.2}, "one photograph": {"graph": 1.0, "eager": 5.0},
+    }  # fmt: skip
+
+    def check(name):
+        def function(sizes):
+            assert name in found, "a wrong number"
+            return "", found[name]
+
+        return gpu_common.Check("speed", name, function, 1.0)
+
+    monkeypatch.setattr(gpu_common, "CHECKS", {name: check(name) for name in gpu_common.CHECKS})
+    monkeypatch.setattr("gpu_torch.torch_here", lambda: sys)
+    monkeypatch.setattr("mgcbook.programs.bench.check_device", lambda device: None)
+    monkeypatch.setattr(table_cuda, "_known", {})
+    assert bench.run(bench.BenchOptions(device="cuda", rounds=1, out=tmp_path / "cuda.json")) == 0
+    said = capsys.readouterr().out
+    rows = {row["name"]: row for row in json.loads((tmp_path / "cuda.json").read_text())["rows"]}
+    whole = rows["whole step, graph tf32"]
+    assert (whole["peer"]["name"], whole["ratio"], whole["reached"]) == ("PyTorch channels-last tf32", 0.5, True)
+    assert not rows["whole step, graph bf16"]["reached"] and "goal" not in rows["whole step, eager tf32"]
+    assert "peer" not in rows["network step, small batch, graph tf32"] and not rows["rasterizer"]["reached"]
+    assert "PyTorch, network step, small batch: a wrong number" in said and "pictures that the GPU draws: a wrong" in said
+    assert "2 of 4 goals reached" in said
 
 
 def test_a_group_is_measured_printed_and_written(benchmarks, tmp_path, capsys):
