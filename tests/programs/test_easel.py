@@ -1,5 +1,6 @@
 """Training on faces that the device draws itself: on a stand-in for CuPy with late streams, beside a host's."""
 
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -131,3 +132,15 @@ def test_settings_that_cannot_be(generator):
     assert isinstance(drawn_for(config, open_data(config)), Drawn)
     with pytest.raises(UsageError, match="synthetic faces"):
         drawn_for(config, Kept(None, 3))
+
+
+def test_streams_that_work_at_once_share_no_workspace(monkeypatch):
+    from mgcbook.kernels.gpu import cublas, runtime
+
+    used, room = [], lambda name, size: types.SimpleNamespace(data=types.SimpleNamespace(ptr=name))
+    monkeypatch.setattr(cublas, "gemm", lambda: types.SimpleNamespace(use=lambda *how: used.append(how)))
+    monkeypatch.setattr(runtime, "workspace", room)
+    for stream in (7, 8, 7):
+        monkeypatch.setattr(runtime, "stream_pointer", lambda stream=stream: stream)
+        runtime.cublas()
+    assert used[0] == used[2] and [stream for stream, _ in used] == [7, 8, 7] and used[0][1] != used[1][1]
