@@ -41,7 +41,8 @@ class Ablation:
     one goes on."""
 
     scale: str = "minutes"
-    """Which settings of mgcbook/programs/study.json: toy (seconds, for tests), minutes, or full (a GPU)."""
+    """Which settings of mgcbook/programs/study.json: toy (seconds, for tests), minutes, shipped (minutes, from the
+    weights that come with the package), or full (a GPU)."""
     runs: Path = Path("runs/study")
     """Folder of the training runs."""
     out: Path | None = None

@@ -8,18 +8,17 @@ import numpy as np
 
 from mgcbook.data import builtin
 from mgcbook.data.benchmark import benchmark_faces
-from mgcbook.errors import DataError
+from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.weights import save_weights
 from mgcbook.programs import checkpoint
-from mgcbook.programs.config import to_dict
+from mgcbook.programs.config import from_dict, to_dict
 from mgcbook.programs.interrupt import Interrupt
-from mgcbook.programs.learner import Learner
 from mgcbook.programs.metrics import read_metrics
 from mgcbook.programs.study_files import RESULTS, about, read_json, write_json
 from mgcbook.programs.study_measure import METRICS, TestSet
 from mgcbook.programs.study_settings import BASELINE, FULL, WARMUP, folder_of, load_scale
 from mgcbook.programs.train import CHECKPOINTS, open_data, train
-from mgcbook.programs.trained import Trained
+from mgcbook.programs.trained import Trained, shipped_weights
 
 MEASURED, START = "measured.json", "weights.safetensors"
 EXAMPLES = {"in-domain": (0, 1, 4), "extreme": (0, 1)}
@@ -38,8 +37,12 @@ class Study:
     """
 
     def __init__(self, scale, folder, *, stop=lambda: False, say=print):
-        self.scale, self._folder, self._stop, self._say = scale, folder / scale.name, stop, say
-        self._data, self._tests = (None, None), None
+        self._folder, self._stop, self._say = folder / scale.name, stop, say
+        self._data, self._tests, self._start = (None, None), None, None
+        if scale.start:
+            self._start, config = checkpoint.load(_shipped())
+            scale = scale.like(to_dict(from_dict(config)))
+        self.scale = scale
 
     def jobs(self):
         """(row or None for the warm-up, seed) of every training, in the order in which they are done."""
@@ -55,22 +58,33 @@ class Study:
 
     def do(self, row, seed):
         """Train, or go on with it, then measure; -> False if it was stopped."""
-        place, start = self.place(row, seed), self.place(None, seed) / START
-        config = self.scale.warmup(seed) if row is None else self.scale.branch(row, seed, start)
+        place = self.place(row, seed)
+        config = self.scale.warmup(seed) if row is None else self.scale.branch(row, seed, self.place(None, seed) / START)
+        if row is None and self._start:
+            self._say(f"seed {seed}: the weights that come with the package")
+            place.mkdir(parents=True, exist_ok=True)
+            self._finish(row, seed, self._start, config, [])
+            return True
         self._say(f"seed {seed}, {WARMUP if row is None else row.name}: {config.steps} steps")
         seconds = [report.seconds for report in train(config, self._faces(config), place, stop=self._stop)]
         _, state, _ = checkpoint.latest(place / CHECKPOINTS)
         if state.step < config.steps:
             return False
+        self._finish(row, seed, state, config, seconds)
+        return True
+
+    def _finish(self, row, seed, state, config, seconds):
+        """Measure a training that is done and write what was found; of the warm-up also the weights for the rows."""
+        place, start = self.place(row, seed), self.place(None, seed) / START
         if row is None:
-            save_weights(start, state.params, state.batch_norm)
+            params = {name: np.asarray(array, np.float32) for name, array in state.params.items()}
+            save_weights(start, params, state.batch_norm)
         found = self._measure(Trained(state, config), row, seed)
-        losses = self._losses(place)
+        losses = {} if row is None and self._start else self._losses(place)
         write_json(place / MEASURED, {"config": to_dict(config), "seconds_a_step": float(np.median(seconds)) if seconds else None,
                                       "losses": losses, **found})  # fmt: skip
         first = next(iter(self.scale.sets))
         self._say("  " + ", ".join(f"{name} {_short(found['sets'][first]['summary'][name])}" for name in METRICS))
-        return True
 
     def _faces(self, config):
         """What is learned from; made once for all trainings of a seed."""
@@ -143,9 +157,11 @@ def run_ablation(options):
     return 0
 
 
-def layout_of(scale):
-    """The Decoder of a scale's networks, for the figures."""
-    return Learner(scale.warmup(scale.seeds[0])).decoder
+def _shipped():
+    path = shipped_weights()
+    if path is None:
+        raise UsageError("scale: this one begins with the weights that come with the package, and this installation brings none")
+    return path
 
 
 def _rounded(coefficients):

@@ -8,7 +8,7 @@ import numpy as np
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
 from mgcbook.programs.study_files import read_json
-from mgcbook.programs.study_settings import BASELINE
+from mgcbook.programs.study_settings import BASELINE, WARMUP
 from mgcbook.programs.study_statistics import Ablation
 
 BEGIN, END = "<!-- study: written by mgcbook study report -->", "<!-- end of study -->"
@@ -45,9 +45,10 @@ def ablation_table(content):
     """Rows of Table 3 as Markdown: mean and standard deviation over seeds; the mean face as a last row."""
     study = Ablation(content)
     lines = ["| losses | seeds | " + " | ".join(TABLE.values()) + " |", "|" + "---|" * (len(TABLE) + 2)]
-    for row in study.rows:
+    for row in (*([WARMUP] if study.seeds(WARMUP) else []), *study.rows):
         cells = [_mean_and_deviation(study.values(row, metric)) for metric in TABLE]
-        lines.append(f"| {row} | {len(study.seeds(row))} | " + " | ".join(cells) + " |")
+        name = "what all rows begin with" if row == WARMUP else row
+        lines.append(f"| {name} | {len(study.seeds(row))} | " + " | ".join(cells) + " |")
     nothing = content["mean_face"][study.first]["summary"]
     return "\n".join([*lines, "| the mean face | | " + " | ".join(_number(nothing[metric]) for metric in TABLE) + " |"])
 

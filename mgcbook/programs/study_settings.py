@@ -4,6 +4,8 @@
 
 What the rows add can only be seen in a network that has found pose and light already, and that takes most of a training. So all
 rows of a seed begin with the same weights, see the same faces in the same order, and differ in nothing but their losses.
+
+The scale "shipped" asks the other way round: from a network that has been told true shapes, which losses keep what it knows?
 """
 
 import json
@@ -17,6 +19,8 @@ from mgcbook.programs.config import from_dict
 
 SETTINGS = Path(__file__).with_name("study.json")
 MULTI_VIEW = ("pixel", "depth", "epipolar")
+NETWORK = ("image_size", "face", "depth", "width", "rotation_scale", "translation_scale", "turn_about_face")
+"""Settings that weights fit to."""
 WARMUP, BASELINE, FULL, NO_MAP = "warm-up", "2D", "all + covisible map", "all, no covisible map"
 """Names of rows that others are compared with."""
 
@@ -51,11 +55,17 @@ class Scale:
     warmup_steps: int
     branch_steps: int
     rows: tuple
+    start: str = ""
+    """"shipped": rows begin with the weights that come with the package, and no warm-up is trained."""
 
     def warmup(self, seed):
         """Configuration of what the rows of a seed begin with."""
         weights = {**self.weights, "multi_view": 0.0}
         return from_dict({**self.base, "seed": seed, "steps": self.warmup_steps, "weights": weights})
+
+    def like(self, config):
+        """The same settings for the network of another configuration, a dict; -> Scale."""
+        return replace(self, base={**{name: config[name] for name in NETWORK}, **self.base})
 
     def branch(self, row, seed, start):
         """Configuration of a row; start: the file with the weights of the warm-up."""

@@ -92,6 +92,8 @@ class Ablation:
 
     def sentences(self):
         """What the paper claims of each row of Table 3, and what happened here; -> list of text."""
+        if BASELINE not in self.rows:
+            return []
         said = [self._sentence(row, BASELINE, self._printed(row), "2D only") for row in self.rows
                 if row != BASELINE and self.content["rows"][row]["paper"]]  # fmt: skip
         if FULL in self.rows and NO_MAP in self.rows:

@@ -21,7 +21,7 @@ from mgcbook.programs.study_settings import BASELINE, FULL, MULTI_VIEW, NO_MAP, 
 from mgcbook.programs.study_statistics import Ablation
 from mgcbook.programs.train import CHECKPOINTS
 
-SCALES = ("toy", "minutes", "full")
+SCALES = ("toy", "minutes", "shipped", "full")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_full_scale_has_the_papers_weights():
 
 
 def test_an_unknown_scale():
-    with pytest.raises(UsageError, match="toy, minutes, full"):
+    with pytest.raises(UsageError, match="toy, minutes, shipped, full"):
         load_scale("days")
 
 
@@ -118,6 +118,31 @@ def test_a_stopped_training_goes_on(small, tmp_path):
     assert work.do(None, 0) and work.is_done(None, 0)
     steps = [entry["step"] for entry in read_metrics(work.place(None, 0))]
     assert steps == sorted(set(steps))
+
+
+def test_rows_can_begin_with_the_shipped_weights(finished, small, tmp_path, monkeypatch):
+    work, _ = finished
+    shipped, known, _ = checkpoint.latest(work.place(None, 0) / CHECKPOINTS)
+    monkeypatch.setattr(study_ablation, "shipped_weights", lambda: shipped)
+    scale = load_scale("shipped")
+    base = {**scale.base, "batch": 2, "triples": 4}
+    short = replace(scale, base=base, seeds=(0,), sets={"in-domain": 1}, branch_steps=1, rows=small.rows[1:])
+    again = Study(short, tmp_path, say=lambda line: None)
+    for job in again.jobs():
+        assert again.do(*job)
+    config = again.scale.branch(small.rows[1], 0, again.place(None, 0) / START)
+    assert (config.width, config.image_size, config.batch) == (4, 20, 2)
+    params, _ = Learner(config).start()
+    assert all(np.array_equal(params[name], array) for name, array in known.params.items())
+    content = again.gather()
+    assert [run["row"] for run in content["runs"]] == ["warm-up", FULL] and content["runs"][0]["losses"] == {}
+    assert "| what all rows begin with | 1 |" in report({"ablation": content})
+
+
+def test_the_shipped_scale_needs_shipped_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_ablation, "shipped_weights", lambda: None)
+    with pytest.raises(UsageError, match="brings none"):
+        Study(load_scale("shipped"), tmp_path)
 
 
 def test_what_is_written_makes_report_and_figures(finished, tmp_path):
