@@ -203,9 +203,9 @@ FIGURES = (
     _place(
         "Fig. 7b",
         "error by yaw on rendered pictures of scans",
-        "programs.protocols.measure data.protocols.scan.scan_error",
+        "data.protocols.rendered.photograph_scan programs.protocols.measure data.protocols.scan.scan_error",
         (14,),
-        "data/protocols/test_scan.py::test_the_true_shape_has_the_error_of_the_noise",
+        "data/protocols/test_rendered.py::test_the_nose_goes_where_the_pose_says_and_landmarks_go_along",
     ),
 )
 
