@@ -124,6 +124,8 @@ def barycentric_weights(points_camera, triangles, triangle, camera):
 
 def _corners(values, triangles, triangle):
     """values[b, triangles[triangle]]: what each pixel's three corners carry; (B or 1, V, C) -> (B, H, W, 3, C)."""
+    if 0 in values.shape[:2]:
+        return np.zeros((*triangle.shape, 3, values.shape[2]), dtype=values.dtype, like=triangle)
     batch = np.arange(triangle.shape[0], like=triangle)[:, None, None, None] % values.shape[0]
     # Triangle 0, or vertex 0 in a mesh without triangles, stands in where there is none: the caller puts zeros there.
     known = triangles if len(triangles) else np.zeros((1, 3), dtype=np.int32, like=triangle)

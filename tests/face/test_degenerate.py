@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from mgcbook.face.camera import Camera
 from mgcbook.face.covisible import covisible_map, seen_vertices
 from mgcbook.face.normals import vertex_normals
-from mgcbook.face.raster import depth_map, interpolate, rasterize
+from mgcbook.face.raster import barycentric_weights, depth_map, interpolate, rasterize
 from mgcbook.face.render import render
 from mgcbook.kernels.cpu.threads import set_threads
 from mgcbook.tape import value_and_grad
@@ -167,6 +167,7 @@ def test_coordinates_beyond_1e15_mm_are_not_drawn(largest, is_drawn, behind):
 def test_a_mesh_of_nothing_draws_nothing(size, vertices, batch):
     points, none, camera = np.ones((batch, vertices, 3), np.float32), np.zeros((0, 3), np.int32), Camera(10.0, *size)
     found = drawn(points, none, camera)
+    found["weights by the formula"] = barycentric_weights(points, none, found["triangle"], camera)
     assert (found.pop("triangle") == -1).all()
     for name, array in found.items():
         assert len(array) == batch and not array.any(), name
