@@ -12,7 +12,7 @@ from mgcbook.data.synthetic import SyntheticFaces, held_out
 from mgcbook.errors import DataError, UsageError
 
 KNOWN = {"skin": [[0.7, 200, 150, 120, 100, 64, 49], [0.3, 90, 60, 50, 225, 100, 81]],
-         "other": [[0.6, 40, 90, 200, 100, 100, 100], [0.4, 240, 240, 240, 36, 36, 36]]}  # fmt: skip
+         "other": [[0.6, 150, 140, 130, 900, 900, 900], [0.4, 170, 150, 140, 36, 36, 36]]}  # one inside the other  # fmt: skip
 
 
 def drawn(rng, rows, count=6000):
