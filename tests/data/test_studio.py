@@ -96,7 +96,7 @@ def test_the_same_numbers_on_a_device_without_waiting(recipes, batch, made, monk
     studio(moved)  # finds the fans of the mesh
     with capturable() as log:
         found = studio(moved)
-    assert log.calls > 50 and log.syncs == 0
+        assert log.calls > 50 and log.syncs == 0
     for name, array in found.items():
         assert type(array) is DeviceArray and array.dtype == np.float32
         assert np.abs(array.get() - made[name]).mean() < 1e-6
