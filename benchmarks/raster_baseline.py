@@ -12,7 +12,7 @@ It takes clip coordinates (x, y, z, w), so projecting is free for it, and writes
 import numpy as np
 from numba import njit
 
-from mgcbook.kernels.cpu.threads import run_blocks
+from mgcbook.kernels.cpu.threads import kernel, run_blocks
 
 f4, i4 = np.float32, np.int32
 OPTIONS = dict(cache=True, nogil=True, error_model="numpy")
@@ -57,7 +57,7 @@ def clip_coordinates(points, camera):
     return np.stack([u, v, slope * z - 2 * far * near / (far - near), z], axis=-1).astype(f4)
 
 
-@njit(**OPTIONS)
+@kernel(exact=True)
 def _forward(start, stop, clip, triangles, height, width, screen, ids, depths, weights):
     for b in range(start, stop):
         _project(clip[b], width, height, screen[b])
@@ -153,7 +153,7 @@ def _barycentric(screen, triangles, width, height, ids, weights):
                 weights[p, 2] = f4(0)
 
 
-@njit(fastmath=True, **OPTIONS)
+@kernel
 def _backward(start, stop, clip, triangles, height, width, ids, gradient, out):
     """Through barycentric = e_i / sum e, with e_i the determinants of homogeneous edges."""
     for item in range(start, stop):

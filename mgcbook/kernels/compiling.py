@@ -19,6 +19,15 @@ def compiled():
     return (0, 0.0) if listener is None else (listener.count, listener.seconds)
 
 
+def folder():
+    """Where this process keeps compiled code, if not beside the package; "" otherwise. For another process that is to use it."""
+    try:
+        import numba
+    except ImportError:
+        return ""
+    return numba.config.CACHE_DIR
+
+
 def _listen():
     """The one listener of this process; None where there is no Numba."""
     global _listener

@@ -31,3 +31,32 @@ def test_compiling_is_announced_once_and_only_where_it_happens(tmp_path):
     assert first[0].startswith("compiling kernels, once")
     assert first[1:] == ["2 True", ""]
     assert lines() == ["0 False", ""]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program that hangs is a shell script")
+@pytest.mark.parametrize("wrong", ["nothing", "no such program", "a program that hangs"])
+def test_a_second_process_that_fails_or_hangs_is_no_harm(monkeypatch, tmp_path, wrong):
+    """It is waited for as long as is said, then ended; without it the kernels are compiled here."""
+    from mgcbook.programs import first_run
+
+    sleeping = tmp_path / "hang"
+    sleeping.write_text("#!/bin/sh\nexec sleep 100\n")
+    sleeping.chmod(0o755)
+    program = {"nothing": "", "no such program": str(tmp_path / "none"), "a program that hangs": str(sleeping)}[wrong]
+    started = []
+    start = subprocess.Popen
+
+    def remember(*args, **kwargs):
+        started.append(start(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(first_run.sys, "executable", program)
+    monkeypatch.setattr(first_run.subprocess, "Popen", remember)
+    monkeypatch.setattr(first_run, "_is_first", lambda: True)
+    monkeypatch.setattr(first_run, "_cores", lambda: 2)
+    monkeypatch.setattr(first_run, "LONGEST", 0.2)
+    with first_run._partner():
+        done = True
+    assert done
+    assert len(started) == (wrong == "a program that hangs")
+    assert all(process.returncode is not None for process in started), "left running"

@@ -4,6 +4,7 @@ import numpy as np
 from numba import carray
 
 from .blas import pointer
+from .flat import U
 from .single import float32_only, plain
 from .threads import kernel, run_blocks
 
@@ -51,8 +52,9 @@ def adam_step(p, g, m, v, rate, beta1, beta2, epsilon):
 def _sum_of_squares(start, stop, x, sums):
     for block in range(start, stop):
         total = 0.0
-        for i in range(block * _CHUNK, min(len(x), (block + 1) * _CHUNK)):
-            total += np.float64(x[i]) * x[i]
+        for i in range(U(block * _CHUNK), U(min(len(x), (block + 1) * _CHUNK))):
+            value = np.float64(x[i])
+            total += value * value
         sums[block] = total
 
 

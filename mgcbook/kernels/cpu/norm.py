@@ -12,7 +12,7 @@ from ..twins import norm as twin
 from .flat import U
 from .memory import take
 from .single import float32_only, plain, rows_of
-from .threads import LANES, helper, kernel, run_blocks
+from .threads import LANES, called, helper, kernel, run_blocks
 
 __all__ = ["add_relu", "add_relu_backward", "channel_sums", "norm_factors", "norm_gradient", "norm_scales"]
 
@@ -171,7 +171,7 @@ def add_relu_backward(g, out, z, skip=None):
 # ---------------------------------------------------------------- a few numbers per channel: one call instead of ten in NumPy
 
 
-@kernel(exact=True)
+@called
 def _norm_scales(sums, count, weight, bias, epsilon, wide, narrow):
     for c in range(len(weight)):
         mean = sums[0, c] / count
@@ -193,7 +193,7 @@ def norm_scales(sums, count, weight, bias, epsilon):
     return tuple(wide), tuple(narrow)
 
 
-@kernel(exact=True)
+@called
 def _norm_factors(sums, count, weight, mean, inverse, out):
     for c in range(len(weight)):
         dweight = (sums[1, c] - sums[0, c] * mean[c]) * inverse[c]

@@ -10,7 +10,7 @@ A kernel is a Numba function compiled with `@kernel`: serial code that releases 
     run_blocks(add_rows, len(a), a, b, out)
 
 Why not `parallel=True`: Numba's own loops compile 2.5 to 5 times longer, and their OpenMP threads spin against those of
-OpenBLAS (an 8 ms pause per pair of calls, measured); sleeping threads do not.
+OpenBLAS (an 8 ms pause per pair of calls, measured). Ours look for work for 0.1 ms and then sleep; see team.py.
 
 Same bits for any number of threads: the caller fixes the blocks from the shapes alone, a block writes only what it owns, and
 sums over blocks are added afterwards in block order.
@@ -19,15 +19,14 @@ sums over blocks are added afterwards in block order.
 import functools
 import itertools
 import os
-import queue
-import tempfile
 import threading
-import warnings
+import time
 
 import numba
+import numpy as np
 from numba import njit
 
-from mgcbook.files import spare_folder
+from . import team
 
 LANES = 8  # how many partial sums a kernel keeps at most: fixed, so that results do not depend on the number of threads
 
@@ -35,28 +34,44 @@ LANES = 8  # how many partial sums a kernel keeps at most: fixed, so that result
 FAST = {"reassoc", "nsz", "contract", "arcp", "afn"}
 
 
-def _find_place():
-    """Let Numba keep compiled code in a spare folder, if neither this folder nor the user's cache can be written."""
-
-    def probe(x):
-        return x
-
-    try:
-        njit(cache=True)(probe)
-    except RuntimeError:  # "no locator available"
-        folder = spare_folder() or tempfile.mkdtemp(prefix="mgcbook-")
-        numba.config.CACHE_DIR = str(folder)
-        warnings.warn(f"compiled code cannot be kept beside the package; {folder} is used (see NUMBA_CACHE_DIR)", stacklevel=2)
-
-
-_find_place()
+# For functions that only other compiled functions call: no code for calls from Python and from C.
+INSIDE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function=None, *, exact=False):
-    """Compile a function for run_blocks: no Python lock, cached on disk, NumPy's division; sums may be reordered unless exact."""
+    """Compile a function for run_blocks: no Python lock, cached on disk, NumPy's division; sums may be reordered unless exact.
+
+    Other kernels may call it too; Python calls it through run_blocks alone.
+    """
     if function is None:
         return functools.partial(kernel, exact=exact)
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath=set() if exact else FAST)(function)
+    inner = njit(error_model="numpy", fastmath=set() if exact else FAST, **INSIDE)(function)
+    inner.lead = _lead(function, inner)
+    return inner
+
+
+def _lead(function, inner):
+    """lead(job, number, others, count, size, looks, *args of a kernel without start and stop), see `team.lead`; cached on disk.
+
+    Numba needs the arguments by their names, and keeps compiled code for functions that stand in a file: so this one is written
+    out, on the lines of the kernel itself.
+    """
+    code = function.__code__
+    names = ", ".join(code.co_varnames[2 : code.co_argcount])
+    text = "\n" * (code.co_firstlineno - 1) + (
+        f"def lead(_job, _number, _others, _count, _size, _looks, {names}):"
+        f" return _begin(_outline(_inner, _job, ({names},)), _job, _number, _others, _count, _size, _looks)")  # fmt: skip
+    place = {"_begin": team.lead, "_outline": team.outline, "_inner": inner, "__name__": function.__module__}
+    exec(compile(text, code.co_filename, "exec"), place)  # names of arguments, nothing else
+    lead = place["lead"]
+    lead.__name__, lead.__qualname__ = function.__name__, function.__qualname__
+    kept = os.path.exists(code.co_filename)
+    return njit(nogil=True, cache=kept, error_model="numpy", no_cfunc_wrapper=True)(lead)
+
+
+def called(function):
+    """Compile a function that Python calls by itself, for a few numbers: cached on disk, with exact sums."""
+    return njit(nogil=True, cache=True, error_model="numpy")(function)
 
 
 def helper(function):
@@ -64,93 +79,94 @@ def helper(function):
 
     Numba looks at the file of a kernel alone: after a change of a helper in another file, delete the `*.nbi` files.
     """
-    return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    return njit(error_model="numpy", fastmath=FAST, **INSIDE)(function)
 
 
 def run_blocks(function, count, *args):
     """Call function(start, stop, *args) on ranges that together cover range(count) once, on all threads; wait for them.
 
-    Ranges are handed out on demand, in order, up to four to a thread; with one thread there is one call function(0, count).
-    The caller works too, so that calls from inside other threads, or from inside a block, cannot wait for each other forever.
-    The first error of a block is raised here after the others have ended.
+    Ranges are handed out on demand, in order, up to eight to a thread. The caller works too, and works alone while another
+    thread of the program runs blocks: so nobody waits for each other forever.
 
     Args:
-        function: a `@kernel` (or any function that releases the lock); it returns nothing and writes into its arguments.
+        function: a `@kernel`; it returns nothing and writes into its arguments. Anything else is called once with all blocks.
         count: number of blocks; 0 is allowed.
+    Raises:
+        MemoryError: if a block found no memory; the others have ended.
+        IndexError: if a block left its arrays, where Numba checks that (NUMBA_BOUNDSCHECK).
     """
-    threads = min(_threads, count)
-    if threads <= 1:
-        if count > 0:
-            function(0, count, *args)
+    if count <= 0:
         return
-    size = max(-(-count // (4 * threads)), -(-min(count, LANES) // (2 * threads)))  # every range costs about 3 microseconds
-    starts = itertools.count(0, size)  # next() is atomic: each range goes to one thread
-
-    def work():
-        while (start := next(starts)) < count:
-            function(start, min(start + size, count), *args)
-
-    shares = _ask_helpers(work, threads - 1)
+    if not hasattr(function, "lead"):
+        function(0, count, *args)
+        return
+    if not _busy.acquire(blocking=False):
+        job = team.new_job()
+        _run(function, job, job.ctypes.data, 1, count, args)
+        return
     try:
-        work()
+        threads = min(_threads, count)
+        if threads > 1:
+            _call_helpers(threads - 1)
+        _run(function, _job, _address, threads, count, args)
     finally:
-        errors = [share.error for share in shares if not share.take_back()]
-    for error in errors:
-        if error is not None:
-            raise error
+        _busy.release()
 
 
-class _Share:
-    """Work handed to a helper: done by whoever takes it first. Two bare locks: a Future costs 3 times as much, at both ends."""
-
-    __slots__ = ("work", "begun", "ended", "error")
-
-    def __init__(self, work):
-        self.work, self.error = work, None
-        self.begun, self.ended = threading.Lock(), threading.Lock()
-        self.ended.acquire()
-
-    def do(self):
-        """Do the work, unless it has been taken back."""
-        if self.begun.acquire(blocking=False):
-            try:
-                self.work()
-            except BaseException as error:  # run_blocks raises it
-                self.error = error
-            finally:
-                self.work = None  # lets go of its arrays before anybody goes on
-                self.ended.release()
-
-    def take_back(self):
-        """True if nobody had begun; otherwise wait for the end."""
-        if self.begun.acquire(blocking=False):
-            self.work = None  # on a busy machine thousands of shares wait for a helper to find them done: without their arrays
-            return True
-        self.ended.acquire()
-        return False
+def _run(function, job, address, threads, count, args):
+    size = -(-count // (8 * threads)) if threads > 1 else count
+    try:
+        inside = function.lead(address, next(_numbers), threads - 1, count, size, _LOOKS, *args)
+        while inside:  # the machine is busy, and a helper waits for its turn
+            time.sleep(5e-5)
+            inside = team.still_inside(address, _LOOKS)
+    except BaseException:  # Ctrl-C: helpers may still write into the arrays
+        team.still_inside(address, 1 << 62)
+        raise
+    if job[_FAILED]:
+        wrong = IndexError if numba.config.BOUNDSCHECK else MemoryError
+        raise wrong(f"{function.__name__}: a block could not be computed")
 
 
-def _ask_helpers(work, count):
-    global _helpers
-    while _helpers < count:
-        _helpers += 1
-        threading.Thread(target=_help, name=f"mgcbook_{_helpers}", daemon=True).start()
-    shares = [_Share(work) for _ in range(count)]
-    for share in shares:
-        _waiting.put(share)
-    return shares
+class _Helper:
+    """A thread that helps with the jobs of this process; without any for a while it sleeps until it is woken."""
+
+    def __init__(self, number, job, address):
+        self._job, self._job_address = job, address
+        self._word, self._bell = team.new_job(), threading.Lock()
+        self._address = self._word.ctypes.data
+        self._bell.acquire()
+        threading.Thread(target=self._help, name=f"mgcbook_{number}", daemon=True).start()
+
+    def call(self):
+        if team.is_asleep(self._address):
+            self._bell.release()
+
+    def _help(self):
+        seen = 0
+        while True:
+            self._bell.acquire()
+            seen = team.serve(self._job_address, self._address, seen, _LOOKS)
 
 
-def _help():
-    while True:
-        _waiting.get().do()
+def _call_helpers(count):
+    while len(_helpers) < count:
+        if not _helpers:  # compiled before the first helper needs it
+            word = np.array([team.AWAKE], np.int64)
+            team.serve(_address, word.ctypes.data, 0, 0)
+        _helpers.append(_Helper(len(_helpers) + 1, _job, _address))
+    for helper in _helpers[:count]:
+        helper.call()
 
 
 def _forget_helpers():
-    global _waiting, _helpers
-    _waiting, _helpers = queue.SimpleQueue(), 0
+    global _job, _address, _busy, _helpers, _numbers
+    _job, _busy, _helpers, _numbers = team.new_job(), threading.Lock(), [], itertools.count(1)
+    _address = _job.ctypes.data
 
 
+_FAILED = team.FAILED // 8
+_LOOKS = 200_000  # about 0.1 milliseconds: longer than the Python code between two kernels of a network
 _forget_helpers()
 if hasattr(os, "register_at_fork"):  # a forked child has no threads: it starts its own when it needs them
     os.register_at_fork(after_in_child=_forget_helpers)
