@@ -59,10 +59,10 @@ def test_helpers_come_again_after_a_sleep(several):
 
 def test_a_helper_joins(several):
     several(2)
-    out = np.zeros(200)
+    out, size = np.zeros(208), 13  # 16 ranges of 13 blocks; who finds none left has counted one range on
     for _ in range(50):  # on a busy machine it may come late
-        threads.run_blocks(_count, 200, 20_000, out)
-        if threads._job[threads.team.TICKETS // 8] == 0:
+        threads.run_blocks(_count, 208, 20_000, out)
+        if threads._job[threads.team.NEXT // 8] == 208 + 2 * size:
             return
     raise AssertionError("no helper in 50 jobs")
 
