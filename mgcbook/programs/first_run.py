@@ -2,7 +2,7 @@
 
 `announce` of mgcbook.kernels.compiling says so on the screen when it happens. `warm_up` makes it happen at once, by one step
 of the training that the demo begins with. Where nothing is compiled yet and there is a second core, a second process compiles
-the kernels of the network meanwhile, into the same folder: 0.65 of the time (measured).
+the kernels of the network meanwhile, into the same folder: 0.76 of the time (14.2 s instead of 18.7, measured).
 """
 
 import contextlib
