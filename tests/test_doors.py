@@ -206,6 +206,7 @@ NO_ARRAYS = {
     "learning.weights.read_weights", "learning.weights.save_weights", "learning.weights.from_torch", "learning.weights.to_torch",
     "learning.pth.read_pth", "data.align.alignment_template", "data.images.read_image", "data.images.write_image",
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
+    "data.sensor.steps_of", "data.augment.sample_recoloring",
     "data.skin.table_of", "data.skin_fit.synthetic_colors", "data.skin_fit.separation", "data.skin_fit.main",
     "data.boxes.open_box", "data.boxes.whole_picture", "data.boxes.read_box", "data.finders.is_name", "data.finders.open_finder",
     "data.finders.face_alignment",
