@@ -114,6 +114,11 @@ FAILURES = [
     ("lab noise.png", 4, "noise.png"),
     ("progress missing", 3, "missing"),
     ("classroom noise.png", 3, "noise.png"),
+    ("pack", 2, "PATH"),
+    ("pack missing new.safetensors", 3, "missing"),
+    ("pack weights.safetensors new.safetensors", 3, "weights.safetensors"),
+    ("study magic", 2, "magic"),
+    ("study ablation --scale years", 2, "years"),
     ("grade missing", 3, "missing"),
     ("grade empty", 3, "empty"),
 ]
