@@ -159,7 +159,7 @@ PRESETS = {
     ),
 }
 """paper: Sec. 4, days on a GPU. classroom: the same steps with a narrow network and small images, minutes on a CPU.
-portable: the network that comes with the package (`mgcbook.data.weights`), an hour on a CPU."""
+portable: a small network that is told the truth of made-up faces, to be used without landmarks; an hour on a CPU."""
 
 
 def preset(name):
