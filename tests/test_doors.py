@@ -21,7 +21,7 @@ from mgcbook.data.sources.scans import Scan, grid_mesh
 from mgcbook.data.sources.textured import TexturedScan
 from mgcbook.errors import DataError
 from mgcbook.face import antialias, camera, covisible, light, morphable, normals, raster, render, sampling, warp
-from mgcbook.learning import coefficients, decoder, losses, metrics, nn, objective, optim, resnet
+from mgcbook.learning import coefficients, decoder, losses, metrics, nn, objective, optim, resnet, supervised
 from mgcbook.tape import value_and_grad
 from tests.toy import toy_batch, toy_coefficients, toy_model
 
@@ -151,6 +151,8 @@ DOORS = {
     augment.mirrored: (dict(images=real(N, H, W, 3), landmarks=real(N, 68, 2), skin=real(N, H, W)), {}),
     augment.enlarged: (dict(factor=1.2, images=real(N, H, W, 3), landmarks=real(N, 68, 2), skin=real(N, H, W)), {}),
     augment.recolored: (dict(rng=np.random.default_rng(0), images=real(N, H, W, 3), config=augment.Augmentation()), {}),
+    augment.covered: (dict(rng=np.random.default_rng(0), images=real(N, H, W, 3), skin=real(N, H, W), share=1.0), {}),
+    supervised.without_motions: (dict(basis=real(4, V, 3), mean=POINTS[0]), {"basis": REAL, "mean": REAL}),
     images.to_uint8: (dict(image=PICTURE), {"image": RANK + LAST + REAL}),
     images.resize: (dict(image=PICTURE, height=5, width=5), {"image": LAST + REAL}),
     landmarks.check_landmarks: (dict(landmarks=FACE_68), {"landmarks": REAL}),
@@ -204,7 +206,8 @@ NO_ARRAYS = {
     "learning.optim.init_adam", "learning.optim.step_schedule", "learning.optim.cosine_schedule",
     "learning.optim.global_norm", "learning.optim.clip_by_norm", "learning.nn.update_running", "learning.weights.load_pretrained",
     "learning.weights.read_weights", "learning.weights.save_weights", "learning.weights.from_torch", "learning.weights.to_torch",
-    "learning.pth.read_pth", "data.align.alignment_template", "data.images.read_image", "data.images.write_image",
+    "learning.pth.read_pth", "learning.supervised.modes",
+    "data.align.alignment_template", "data.images.read_image", "data.images.write_image",
     "data.images.write_gif", "data.landmarks.read_landmarks", "data.landmarks.write_landmarks", "data.sensor.sample_sensor",
     "data.sensor.steps_of", "data.augment.sample_recoloring",
     "data.skin.table_of", "data.skin_fit.synthetic_colors", "data.skin_fit.separation", "data.skin_fit.main",

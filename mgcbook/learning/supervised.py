@@ -90,6 +90,7 @@ def modes(model, name):
     return getattr(model, f"{name}_deviation")[:, None, None] * getattr(model, f"{name}_basis")
 
 
+@check_shapes(basis="number K V 3", mean="number V 3")
 def without_motions(basis, mean, size=1.0):
     """Directions less what a small shift or turn of the whole face explains; (K, V, 3), (V, 3) -> (K, V, 3).
 
