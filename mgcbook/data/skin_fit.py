@@ -6,6 +6,7 @@ Data: FACES synthetic portraits (mgcbook.data.synthetic, SEED), PIXELS colours o
 cloth, backgrounds. The same seed gives the same mixtures. `fit_mixtures` takes any colours, so yours can be fitted as well.
 """
 
+import inspect
 import json
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def _expectation_maximisation(rng, colors, name, components):
 
     if len(colors) < 50 * components or not np.isfinite(colors).all():
         raise DataError(f"skin: expected at least {50 * components} finite colours of {name}, got {len(colors)}")
-    means, label = kmeans2(colors, components, minit="++", rng=rng)
+    name_of_rng = "rng" if "rng" in inspect.signature(kmeans2).parameters else "seed"  # before SciPy 1.15
+    means, label = kmeans2(colors, components, minit="++", **{name_of_rng: rng})
     chance = np.eye(components)[label]
     for _ in range(ROUNDS):
         total = chance.sum(axis=0) + 1e-9

@@ -425,12 +425,13 @@ print("as if nothing had happened")
 #
 # This is `mgcbook.programs.train.train`, with `mgcbook.programs.checkpoint` for
 # the files. It is a generator: whoever reads its reports decides when to stop,
-# and a `break` writes a checkpoint. Called again, it goes on. The preset `paper`
-# also mirrors and recolours the pictures before each step (`augmentation`); our
-# loop above did not, so that is switched off for the comparison.
+# and a `break` writes a checkpoint. Called again, it goes on. The preset
+# `paper` also mirrors and recolours the pictures before each step
+# (`augmentation`); our loop above did not, so it is switched off here.
 
 # %%
-short = replace(config, steps=2, augmentation=0.0, report_every=1, snapshot_every=0)
+short = replace(config, steps=2, report_every=1, snapshot_every=0)
+short = replace(short, augmentation=0.0)
 with tempfile.TemporaryDirectory() as folder:
     for report in train(short, data, folder):
         break  # as Ctrl-C, a signal or a power cut would

@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     learner, rng = Learner(CONFIG), np.random.default_rng(1)
     params, batch_norm = learner.start()
     params["fc.weight"] = 0.1 * rng.standard_normal(params["fc.weight"].shape, np.float32)
+    batch_norm = {name: array + rng.random(array.shape, np.float32) for name, array in batch_norm.items()}
     adam = {"m": params, "v": params, "count": 5}
     state = checkpoint.TrainingState(5, params, adam, batch_norm, {"seed": 0})
     checkpoint.save(folder / CHECKPOINTS, state, config=to_dict(CONFIG), model=learner.model)
