@@ -5,6 +5,7 @@
 Frames are decoded once, from the first to the last. Other films than .gif need a decoder: pip install "imageio[pyav]".
 """
 
+import atexit
 from functools import lru_cache
 from pathlib import Path
 
@@ -99,6 +100,9 @@ def frames(path):
 @lru_cache(maxsize=2)
 def _open_film(path):
     return _Film(path)
+
+
+atexit.register(_open_film.cache_clear)  # closes the films while their decoder is still there
 
 
 def _frame(path, number):
