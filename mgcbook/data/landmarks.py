@@ -154,8 +154,10 @@ def _numbers(path, lines):
 
 def _read_npy(path):
     try:
-        points = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:  # objects inside would run code when unpickled
+        # Mapped, because then a header that promises more than the file holds is refused before memory is taken for it. Without
+        # pickle, because objects inside would run code.
+        points = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError, tokenize.TokenError) as error:
         raise DataError(f"{path}: expected an .npy file of numbers ({error})") from error
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] not in (2, 3):
         raise DataError(f"{path}: expected numbers (5, 2) or (68, 2), found {getattr(points, 'dtype', '?')} {np.shape(points)}")

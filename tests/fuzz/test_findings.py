@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mgcbook.data.images import read_image
+from mgcbook.data.landmarks import read_landmarks
 from mgcbook.data.sources.scans import read_points
 from mgcbook.errors import DataError
 from tests.fuzz import __main__ as fuzz
@@ -20,6 +21,15 @@ def test_points_that_are_a_dict(tmp_path):
     np.save(tmp_path / "a.npy", np.array({"points": np.zeros((3, 3))}, dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="array of numbers"):
         read_points(tmp_path / "a.npy")
+
+
+def test_a_small_file_that_promises_a_huge_array(tmp_path):
+    """1.5 TiB of landmarks ended in a MemoryError."""
+    np.save(tmp_path / "a.npy", np.zeros((68, 2)))
+    data = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(data.replace(b"(68, 2), }" + 9 * b" ", b"(99999999999, 2), }", 1))
+    with pytest.raises(DataError, match=r"expected an \.npy file of numbers \(mmap length is greater than file size\)"):
+        read_landmarks(tmp_path / "a.npy")
 
 
 def test_a_small_file_that_promises_a_huge_picture(tmp_path):
