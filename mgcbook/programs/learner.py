@@ -3,8 +3,11 @@
 images -> resnet -> coefficients -> Decoder -> views -> total_loss (Eq. 6)
 """
 
+from pathlib import Path
+
 import numpy as np
 
+from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.decoder import Decoder
@@ -100,6 +103,14 @@ class Learner:
 
 
 def _pretrained(path, params, batch_norm):
-    from mgcbook.learning.weights import load_pretrained
+    if not Path(path).is_dir():
+        from mgcbook.learning.weights import load_pretrained
 
-    return load_pretrained(path, params, batch_norm)
+        return load_pretrained(path, params, batch_norm)
+    from mgcbook.programs.trained import open_weights
+
+    state, _ = open_weights(path)
+    shapes = lambda *dicts: {name: array.shape for arrays in dicts for name, array in arrays.items()}
+    if shapes(state.params, state.batch_norm) != shapes(params, batch_norm):
+        raise DataError(f"pretrained: the network in {path} is another one; depth, width and face have to be the same")
+    return state.params, state.batch_norm

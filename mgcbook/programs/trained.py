@@ -10,7 +10,7 @@ from mgcbook.learning.resnet import prepare_inference
 from mgcbook.programs import checkpoint
 from mgcbook.programs.config import from_dict
 from mgcbook.programs.learner import Learner
-from mgcbook.programs.train import CHECKPOINTS
+from mgcbook.programs.running import CHECKPOINTS
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "network.safetensors"
 """Where the weights are that come with the package."""
@@ -62,11 +62,20 @@ def open_trained(path=None, device="cpu"):
     path = shipped_weights() if path is None else Path(path)
     if path is None:
         raise UsageError("weights: this installation brings none; train a network and give its folder with --weights")
-    if path.is_dir():
-        found = checkpoint.latest(path / CHECKPOINTS)
-        if found is None:
-            raise DataError(f"{path}: no checkpoint there; is this the folder of a training run?")
-        _, state, config = found
-    else:
-        state, config = checkpoint.load(path)
+    state, config = open_weights(path)
     return Trained(state, from_dict(config, path), device)
+
+
+def open_weights(path):
+    """State and configuration of a run folder's newest checkpoint, or of one checkpoint file: (TrainingState, dict).
+
+    Raises:
+        DataError: if there is no checkpoint, or if it is damaged.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return checkpoint.load(path)
+    found = checkpoint.latest(path / CHECKPOINTS)
+    if found is None:
+        raise DataError(f"{path}: no checkpoint there; is this the folder of a training run?")
+    return found[1:]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgcbook.errors import UsageError
+from mgcbook.errors import DataError, UsageError
 from mgcbook.programs import guard
 from mgcbook.programs.checkpoint import TrainingState, latest
 from mgcbook.programs.config import preset
@@ -85,3 +85,18 @@ def test_a_data_set_of_another_size_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("mgcbook.data.dataset.FaceDataset", Faces)
     with pytest.raises(UsageError, match="use --image-size 64"):
         open_data(replace(TINY, data=str(tmp_path)))
+
+
+def test_larger_pictures_go_on_from_a_run_on_small_ones(tmp_path, learner, data):
+    run(tmp_path / "run", learner, data, replace(TINY, steps=2))
+    end = latest(tmp_path / "run" / "checkpoints")[1]
+    larger = replace(TINY, image_size=48, pretrained=str(tmp_path / "run"))
+    begun = Learner(larger).start()
+    for mine, theirs in zip(begun, (end.params, end.batch_norm), strict=True):
+        assert mine.keys() == theirs.keys()
+        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+    assert not np.array_equal(begun[0]["conv1.weight"], learner.start()[0]["conv1.weight"])
+    with pytest.raises(DataError, match="pretrained: the network in .*run is another one; depth, width and face"):
+        Learner(replace(larger, width=8)).start()
+    with pytest.raises(DataError, match="no checkpoint there"):
+        Learner(replace(larger, pretrained=str(tmp_path))).start()
