@@ -1,9 +1,11 @@
 """`mgcbook pack RUN FILE`: the weights of a training run as one small file, to give away.
 
 A checkpoint without the state of the optimiser, which nobody needs who does not go on training, and with half as many bits a
-number: the weights are rounded to 11 binary digits, which moves predictions by less than a thousandth.
+number: the weights are rounded to 11 binary digits, which moves predictions by less than a thousandth. The file also says on
+which day the checkpoint was written.
 """
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +31,13 @@ def pack(source, path):
         source = next(reversed(checkpoint.checkpoints(source / CHECKPOINTS)), None) or source / CHECKPOINTS
     tensors, about = checkpoint.read_whole(source)
     kept = {name: _half(name, array) for name, array in tensors.items() if not name.startswith("adam/")}
-    checkpoint.write_whole(path, kept, {**about, "adam": {}})
+    checkpoint.write_whole(path, kept, {"date": _day_of(source), **about, "adam": {}})
     return path.stat().st_size
+
+
+def _day_of(path):
+    """When a file was last written, as YYYY-MM-DD, UTC."""
+    return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC).strftime("%Y-%m-%d")
 
 
 def _half(name, array):

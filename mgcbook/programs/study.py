@@ -3,7 +3,8 @@
     mgcbook study benchmark                 the network on three sets of made-up faces, beside the mean face
     mgcbook study ablation --scale minutes  Table 3 of the paper: the losses one by one, several seeds, resumable
     mgcbook study photographs --data FOLDER landmarks on AFLW2000-3D from a face box alone
-    mgcbook study report                    tables, figures and the README's block from the numbers of the others
+    mgcbook study fits                      what fitting adds to the network, with one picture and with three of a person
+    mgcbook study report                    tables, figures, the README's block and the model card, from the numbers
 """
 
 from dataclasses import dataclass
@@ -74,8 +75,23 @@ class Photographs:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """Fit made-up faces from where the network is: each picture by itself, then the three of a person together."""
+
+    weights: Path | None = None
+    """Folder of a training run, or one of its checkpoints; by default the weights that come with the package."""
+    count: int = 40
+    """Faces of each set; about fifteen seconds each."""
+    out: Path = RESULTS / "fits.json"
+    """JSON file for every number."""
+
+    def __post_init__(self):
+        at_least(self, 2, "count")
+
+
+@dataclass(frozen=True)
 class Report:
-    """Write the tables, the figures and the README's block from the numbers of the other parts."""
+    """Write the tables, the figures, the README's block and the model card from the numbers of the other parts."""
 
     results: Path = RESULTS
     """Folder of their JSON files; study.md and the figures go there as well."""
@@ -85,9 +101,11 @@ class Report:
     """Which ablation."""
     figures: bool = True
     """Also draw the figures."""
+    card: Path | None = Path("mgcbook/weights/README.md")
+    """Model card of the weights that come with the package; written if they and its folder are there."""
 
 
-PARTS = {"benchmark": Benchmark, "ablation": Ablation, "photographs": Photographs, "report": Report}
+PARTS = {"benchmark": Benchmark, "ablation": Ablation, "photographs": Photographs, "fits": Fits, "report": Report}
 
 
 def parse(args):
@@ -95,7 +113,7 @@ def parse(args):
     import tyro
 
     kinds = [Annotated[kind, subcommand(name)] for name, kind in PARTS.items()]
-    union = kinds[0] | kinds[1] | kinds[2] | kinds[3]
+    union = kinds[0] | kinds[1] | kinds[2] | kinds[3] | kinds[4]
     return tyro.cli(union, args=args, prog="mgcbook study", description=__doc__,
                     config=(tyro.conf.FlagCreatePairsOff, OmitSubcommandPrefixes))  # fmt: skip
 
@@ -115,6 +133,10 @@ def run(options):
         from mgcbook.programs.study_photographs import run_photographs
 
         return run_photographs(options)
+    if isinstance(options, Fits):
+        from mgcbook.programs.study_fits import run_fits
+
+        return run_fits(options)
     from mgcbook.programs.study_report import run_report
 
     return run_report(options)

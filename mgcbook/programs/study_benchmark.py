@@ -7,6 +7,7 @@ from mgcbook.data.benchmark import COUNT, SETS, benchmark_faces
 from mgcbook.programs import checkpoint
 from mgcbook.programs.study_files import about, fingerprint, write_json
 from mgcbook.programs.study_measure import METRICS, TestSet
+from mgcbook.programs.study_skin import skin_tones
 from mgcbook.programs.train import CHECKPOINTS
 from mgcbook.programs.trained import open_trained, shipped_weights
 
@@ -32,7 +33,7 @@ def benchmark(network, *, face="light", count=COUNT, sets=tuple(SETS), progress=
             "summary": found.summary(), "mean_face": nothing.summary(),
             "pictures": found.pictures, "of_faces": found.faces, "pictures_of_mean_face": nothing.pictures,
         }  # fmt: skip
-    return {**about(), "metrics": METRICS, "sets": results}
+    return {**about(), "metrics": METRICS, "sets": results, "skin": skin_tones()}
 
 
 def run_benchmark(options):

@@ -27,6 +27,14 @@ CELL = 160
 EAR, CHIN, NOSE = 0, 8, 30
 """Landmarks of Fig. 4: the bound of an ear, the lower jaw, the tip of the nose."""
 COLORS = {EAR: (213, 94, 0), CHIN: (0, 158, 115), NOSE: (0, 114, 178)}
+CAPTIONS = {
+    "figure-3": "Fig. 3 again: the target put together from a source, all of the face or only what both cameras see, and the "
+                "errors",
+    "figure-4": "Fig. 4 again: epipolar lines of three landmarks, by the poses that 2D losses and all losses found",
+    "figure-6": "Fig. 6 again: made-up faces, and what 2D losses and all losses make of them, beside the true shape",
+    "figure-7b": "Fig. 7b again: error of the shape against the yaw, 2D losses and all losses, mean and deviation over seeds",
+}  # fmt: skip
+"""Name of a figure's file -> what it shows."""
 YAW_EDGES = np.arange(-85, 90, 10)
 FEWEST = 3
 """Pictures of a yaw bin that are enough for a point of Fig. 7b."""
@@ -126,17 +134,21 @@ def error_by_yaw(content):
 
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     panel = figure.subplots()
-    middles = (YAW_EDGES[1:] + YAW_EDGES[:-1]) / 2
-    nothing = _by_yaw(content["mean_face"], content)
-    panel.plot(middles, nothing, color="0.6", linestyle="--", label="mean face")
-    for row, color in ((BASELINE, "tab:orange"), (FULL, "tab:blue")):
-        curves = np.array([_by_yaw(run["sets"], content) for run in content["runs"] if run["row"] == row])
-        panel.errorbar(middles, curves.mean(axis=0), yerr=curves.std(axis=0, ddof=1) if len(curves) > 1 else None, color=color,
-                       marker="o", markersize=3, capsize=2, label=row)  # fmt: skip
-    panel.set(xlabel="yaw, degrees", ylabel="point to plane, mm")
+    plot_by_yaw(panel, content)
     panel.grid(alpha=0.3)
     panel.legend()
     return figure
+
+
+def plot_by_yaw(panel, content, colors=("tab:orange", "tab:blue", "0.6")):
+    """The curves of Fig. 7b into a panel of matplotlib; colors: of 2D losses, of all losses, of the mean face."""
+    middles = (YAW_EDGES[1:] + YAW_EDGES[:-1]) / 2
+    panel.plot(middles, _by_yaw(content["mean_face"], content), color=colors[2], linestyle="--", label="mean face")
+    for row, color in zip((BASELINE, FULL), colors, strict=False):
+        curves = np.array([_by_yaw(run["sets"], content) for run in content["runs"] if run["row"] == row])
+        spread = curves.std(axis=0, ddof=1) if len(curves) > 1 else None
+        panel.errorbar(middles, curves.mean(axis=0), yerr=spread, color=color, marker="o", markersize=3, capsize=2, label=row)
+    panel.set(xlabel="yaw, degrees", ylabel="point to plane, mm")
 
 
 def _by_yaw(sets, content):

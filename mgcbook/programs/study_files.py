@@ -11,8 +11,15 @@ from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
 
 RESULTS = Path("benchmarks/study")
-"""Where results go, in the folder of the source."""
+"""Where results go, in the folder of the source. Wheels carry that folder, see `results_folder`."""
 LIBRARIES = ("numpy", "scipy", "numba")
+
+
+def results_folder():
+    """Where the results are for readers: benchmarks/study in the installed package, or beside it in a checkout; -> Path."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "benchmarks"
+    return (inside if inside.is_dir() else package.parent / "benchmarks") / RESULTS.name
 
 
 def about(**more):

@@ -1,21 +1,26 @@
 """`mgcbook study report`: tables and sentences from the numbers of the study. No number is written here by hand."""
 
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 
+from mgcbook.data.protocols.tables import published
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
-from mgcbook.programs.study_files import read_json
+from mgcbook.programs.study_files import fingerprint, read_json
 from mgcbook.programs.study_settings import BASELINE, WARMUP
 from mgcbook.programs.study_statistics import Ablation
+from mgcbook.programs.trained import shipped_weights
 
 BEGIN, END = "<!-- study: written by mgcbook study report -->", "<!-- end of study -->"
 TABLE = {"plane_mm": "shape, mm (ICP)", "vertex_scaled_mm": "shape, mm (scaled)", "depth_mm": "depth, mm",
          "rotation_degrees": "pose, °", "nme_percent": "landmarks, %", "epipolar_px": "epipolar, px",
          "spread_mm": "spread, mm"}  # fmt: skip
 """Columns of the ablation: metric -> heading."""
+IN_README = "figure-6", "figure-7b"
+"""Figures that the README shows; study.md shows all."""
 BENCHMARK = {"nme_percent": "landmarks, %", "plane_mm": "shape, mm (ICP)", "vertex_mm": "shape, mm (rigid)",
              "vertex_scaled_mm": "shape, mm (scaled)", "depth_mm": "depth, mm", "rotation_degrees": "pose, °"}  # fmt: skip
 
@@ -74,8 +79,6 @@ def loss_shares(content):
 
 def photographs_table(content):
     """Landmark errors on photographs beside the published rows, as Markdown."""
-    from mgcbook.data.protocols.tables import published
-
     known = published()["aflw2000"]
     lines = ["| method | " + " | ".join(known["columns"]) + " |", "|" + "---|" * (len(known["columns"]) + 1)]
     rows = {**{f"{name} (published, all 2000)": numbers for name, numbers in known["rows"].items()},
@@ -83,8 +86,29 @@ def photographs_table(content):
     return "\n".join([*lines, *(f"| {name} | " + " | ".join(map(_number, numbers)) + " |" for name, numbers in rows.items())])
 
 
-def report(results):
-    """All of it as Markdown; results: as `load_results` gives."""
+def drawn(folder, beside, names=None):
+    """Links to the figures that are in a folder, for a Markdown file in the folder `beside`; -> list of lines.
+
+    Args:
+        folder: with the figures.
+        beside: folder of the file that shows them.
+        names: which of `study_figures.CAPTIONS`; None: all.
+    """
+    from mgcbook.programs.study_figures import CAPTIONS
+
+    paths = {name: Path(folder) / f"{name}.png" for name in names or CAPTIONS}
+    return [f"![{CAPTIONS[name]}]({Path(os.path.relpath(path, beside)).as_posix()})\n\n*{CAPTIONS[name]}.*"
+            for name, path in paths.items() if path.is_file()]  # fmt: skip
+
+
+def is_of_shipped(content):
+    """Whether numbers were measured with the weights that come with this installation."""
+    path = shipped_weights()
+    return path is not None and content["weights"]["sha256"] == fingerprint(path)
+
+
+def report(results, pictures=()):
+    """All of it as Markdown; results: as `load_results` gives, pictures: as `drawn` gives."""
     blocks = ["# The study", "Written by `mgcbook study report` from the JSON files beside it."]
     if "benchmark" in results:
         content = results["benchmark"]
@@ -92,7 +116,7 @@ def report(results):
                    "point to plane, 95 mm around the nose. (scaled): after the size is taken out, which a photograph does not "
                    "show.", benchmark_table(content)]  # fmt: skip
     if "ablation" in results:
-        blocks += _ablation_blocks(results["ablation"])
+        blocks += [*_ablation_blocks(results["ablation"]), *pictures]
     if "photographs" in results:
         content = results["photographs"]
         blocks += ["## Photographs", _made(content), f"{content['count']} pictures of AFLW2000-3D ({_bins(content)}). "
@@ -125,22 +149,32 @@ def _made(content):
     return f"{content['date']}; {versions}{of}."
 
 
-def readme_block(results):
-    """What stands between the marks of the README; short."""
+def _whose(content):
+    if is_of_shipped(content):
+        return "The network that comes with the package"
+    return f"Another network ({content['weights']['file']})"
+
+
+def readme_block(results, pictures=()):
+    """What stands between the marks of the README; short. Arguments as for `report`."""
     parts = []
     if "benchmark" in results:
-        parts += ["Shipped network on made-up faces it has never seen, found / mean face:", benchmark_table(results["benchmark"])]
+        content = results["benchmark"]
+        parts += [f"{_whose(content)} on made-up faces it has never seen, found / mean face:", benchmark_table(content)]
     if "photographs" in results:
         content = results["photographs"]
         rows = [f"{name} {_number(entry['numbers'][-1])} %" for name, entry in content["methods"].items()]
-        parts.append(f"Landmark error on {content['count']} photographs of AFLW2000-3D, mean of the bins of yaw: "
-                     f"{', '.join(rows)}.")  # fmt: skip
+        bins = ", ".join(f"{count} at {name}°" for name, count in content["bins"].items())
+        best = min(published()["aflw2000"]["rows"].items(), key=lambda row: row[1][-1])
+        parts.append(f"{_whose(content)} on {content['count']} photographs of AFLW2000-3D ({bins}) from a face box alone, "
+                     f"landmark error, mean of the bins of yaw: {', '.join(rows)}; the best published row, {best[0]} on all "
+                     f"2000: {_number(best[1][-1])} %.")  # fmt: skip
     if "ablation" in results:
         content = results["ablation"]
         study = Ablation(content)
         parts += [f"Table 3 of the paper in small ({content['about']}; {len(content['seeds'])} seeds, mean ± deviation):",
                   ablation_table(content),
-                  "\n".join(f"- {line}" for line in [*study.sentences(), *study.geometry()])]  # fmt: skip
+                  "\n".join(f"- {line}" for line in [*study.sentences(), *study.geometry()]), *pictures]  # fmt: skip
     return "\n\n".join(parts or ["Nothing is measured yet."])
 
 
@@ -156,23 +190,31 @@ def with_block(text, block):
 
 
 def run_report(options):
-    """Write study.md, the figures, and the README's block."""
-    results = load_results(options.results, options.scale)
-    if not results:
+    """Write study.md, the figures, the README's block, and the model card of the weights that come with the package."""
+    results, weights = load_results(options.results, options.scale), shipped_weights()
+    if not results and weights is None:
         raise DataError(f"{options.results}: no results there; mgcbook study benchmark, ablation and photographs make them")
-    with atomic_write(options.results / "study.md") as file:
-        file.write(report(results).encode())
-    print(f"{options.results / 'study.md'}: {', '.join(results)}")
     if options.figures:
         from mgcbook.programs.study_figures import write_figures
 
         for path in write_figures(results, options.results):
             print(path)
+    if results:
+        _write(options.results / "study.md", report(results, drawn(options.results, options.results)), ", ".join(results))
     if options.readme is not None and options.readme.is_file():
-        text = options.readme.read_text(encoding="utf-8")
-        with atomic_write(options.readme) as file:
-            file.write(with_block(text, readme_block(results)).encode())
-        print(f"{options.readme}: the block between the marks")
+        block = readme_block(results, drawn(options.results, options.readme.parent, IN_README))
+        text = with_block(options.readme.read_text(encoding="utf-8"), block)
+        _write(options.readme, text, "the block between the marks")
+    if options.card is not None and options.card.parent.is_dir() and weights is not None:
+        from mgcbook.programs.model_card import model_card
+
+        _write(options.card, model_card(weights, results), "the model card")
+
+
+def _write(path, text, about):
+    with atomic_write(path) as file:
+        file.write(text.encode())
+    print(f"{path}: {about}")
 
 
 def _number(value):

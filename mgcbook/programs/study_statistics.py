@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mgcbook.data.protocols.tables import published
-from mgcbook.programs.study_measure import OF_FACES
+from mgcbook.programs.study_measure import METRICS, OF_FACES
 from mgcbook.programs.study_settings import BASELINE, FULL, NO_MAP
 
 LEVEL = 0.05
@@ -128,7 +128,7 @@ class Ablation:
             found, spread = self.compare(FULL, BASELINE, metric), float(np.std(base, ddof=1)) if len(base) > 1 else np.nan
             below = found.difference < -2 * max(spread, found.deviation) if np.isfinite(spread) else False
             verdict = "more than two standard deviations lower" if below else "not lower by two standard deviations"
-            said.append(f"{metric}: {np.mean(base):.3f} with 2D losses only, {np.mean(ours):.3f} with all; {verdict} "
+            said.append(f"{METRICS[metric]}: {np.mean(base):.3f} with 2D losses only, {np.mean(ours):.3f} with all; {verdict} "
                         f"(difference {found.difference:+.3f}, its deviation over seeds {found.deviation:.3f}, that of 2D only "
                         f"{spread:.3f}; p {_p(found.p_seeds)}).")  # fmt: skip
         return said

@@ -1,5 +1,7 @@
 """The study's report: nothing in the README is typed by hand; and photographs, from a face box alone."""
 
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ from mgcbook.data.detect import crop_from_box
 from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
-from mgcbook.programs import study
-from mgcbook.programs.study_files import RESULTS, read_json, write_json
+from mgcbook.programs import study, study_files, study_report
+from mgcbook.programs.study_figures import CAPTIONS
+from mgcbook.programs.study_files import RESULTS, fingerprint, read_json, results_folder, write_json
 from mgcbook.programs.study_photographs import ALONE, box_around, photographs
 from mgcbook.programs.study_report import (
     BEGIN,
     END,
+    IN_README,
+    drawn,
     load_results,
     photographs_table,
     readme_block,
@@ -38,11 +43,40 @@ def template():
 
 
 def test_the_readme_says_what_the_numbers_say():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    results = load_results(ROOT / RESULTS)
-    assert with_block(text, readme_block(results)) == text, "mgcbook study report"
+    text, folder = (ROOT / "README.md").read_text(encoding="utf-8"), ROOT / RESULTS
+    results = load_results(folder)
+    assert with_block(text, readme_block(results, drawn(folder, ROOT, IN_README))) == text, "mgcbook study report"
     if results:
-        assert (ROOT / RESULTS / "study.md").read_text(encoding="utf-8") == report(results), "mgcbook study report"
+        assert (folder / "study.md").read_text(encoding="utf-8") == report(results, drawn(folder, folder)), "mgcbook study report"
+    if "ablation" in results:
+        assert {path.stem for path in folder.glob("figure-*.png")} == set(CAPTIONS), "mgcbook study report"
+
+
+def test_readers_find_the_results_in_a_checkout_and_in_an_installed_package(tmp_path, monkeypatch):
+    assert results_folder() == (ROOT / RESULTS).resolve()
+    package = tmp_path / "mgcbook"
+    monkeypatch.setattr(study_files, "__file__", str(package / "programs" / "study_files.py"))
+    assert results_folder() == tmp_path / "benchmarks" / "study"
+    (package / "benchmarks").mkdir(parents=True)
+    assert results_folder() == package / "benchmarks" / "study"
+    assert load_results(results_folder()) == {}
+
+
+def test_wheels_carry_the_results(tmp_path, monkeypatch):
+    """The build hook takes numbers and figures along, as a folder of the package."""
+    interface = types.SimpleNamespace(BuildHookInterface=object)  # of hatchling, which only a build installs
+    monkeypatch.setitem(sys.modules, "hatchling.builders.hooks.plugin.interface", interface)
+    names, hook, data = ("benchmark.json", "figure-6.png", "study.md"), {}, {"force_include": {}}
+    for name in names:
+        path = tmp_path / RESULTS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    exec((ROOT / "hatch_build.py").read_text(encoding="utf-8"), hook)
+    made = hook["NotebooksInWheel"]()
+    made.root = tmp_path
+    made.initialize("standard", data)
+    inside = {str(tmp_path / RESULTS / name): f"mgcbook/{RESULTS.as_posix()}/{name}" for name in names}
+    assert data["force_include"] == inside
 
 
 def test_only_the_block_is_replaced():
@@ -65,15 +99,36 @@ def test_the_report_follows_the_numbers(tmp_path, capsys):
     readme.write_text(f"{BEGIN}\n{END}\n")
     for value, percent in ((3.0, "-25 %"), (5.0, "+25 %")):
         write_json(tmp_path / "benchmark.json", benchmark_numbers(value))
-        run_report(study.Report(tmp_path, readme, figures=False))
+        run_report(study.Report(tmp_path, readme, figures=False, card=None))
         for text in (readme.read_text(), (tmp_path / "study.md").read_text()):
             assert f"{value:.2f} / 4.00 ({percent})" in text and "| 0.50 |" in text
     assert "README.md" in capsys.readouterr().out
 
 
-def test_no_results(tmp_path):
+def test_figures_that_are_there_are_shown(tmp_path):
+    (tmp_path / "results").mkdir()
+    for name in ("figure-3", "figure-6"):
+        (tmp_path / "results" / f"{name}.png").write_bytes(b"")
+    lines = drawn(tmp_path / "results", tmp_path)
+    assert [line.split("](")[0] for line in lines] == [f"![{CAPTIONS[name]}" for name in ("figure-3", "figure-6")]
+    (line,) = drawn(tmp_path / "results", tmp_path, IN_README)
+    assert line.startswith(f"![{CAPTIONS['figure-6']}](results/figure-6.png)")
+
+
+def test_the_readme_says_whose_numbers_they_are(tmp_path, monkeypatch):
+    content, weights = benchmark_numbers(3.0), tmp_path / "w"
+    weights.write_bytes(b"weights")
+    for path, expected in ((None, "Another network (w)"), (weights, "Another network (w)")):
+        monkeypatch.setattr(study_report, "shipped_weights", lambda path=path: path)
+        assert readme_block({"benchmark": content}).startswith(expected)
+    content["weights"]["sha256"] = fingerprint(weights)
+    assert readme_block({"benchmark": content}).startswith("The network that comes with the package on made-up faces")
+
+
+def test_no_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_report, "shipped_weights", lambda: None)
     with pytest.raises(DataError, match="no results there"):
-        run_report(study.Report(tmp_path, None))
+        run_report(study.Report(tmp_path, None, card=None))
 
 
 def test_numbers_survive_the_file(tmp_path):
