@@ -7,7 +7,11 @@ which needs no order (see `mgcbook.data.studio`). A recipe takes milliseconds, i
 """
 
 import multiprocessing
+import os
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
@@ -16,7 +20,7 @@ from mgcbook.data.portraits import FINENESS, WIDE, fineness, sample_look, toward
 from mgcbook.data.sensor import sample_sensor, steps_of
 from mgcbook.data.sheet import ROOM, Sheet
 from mgcbook.data.synthetic import SyntheticFaces
-from mgcbook.errors import UsageError
+from mgcbook.errors import ResourceError, UsageError
 from mgcbook.face.light import AMBIENT, sh_basis
 
 LAMPS = 3
@@ -47,9 +51,20 @@ class Recipes:
             self._pool = ProcessPoolExecutor(workers, mp_context=start, initializer=_begin, initargs=(config,))
 
     def batch(self, indices):
-        """{name: (B N, ...)}, one row for each view, and landmarks (B, N, 68, 2), flags (B,): host arrays of fixed shapes."""
-        made = self._pool.map(_recipe, indices) if self._pool else (recipe(self.faces, index) for index in indices)
-        return stack(list(made), self.config.views)
+        """{name: (B N, ...)}, one row for each view, and landmarks (B, N, 68, 2), flags (B,): host arrays of fixed shapes.
+
+        Raises:
+            ResourceError: if one of the other processes has been ended.
+        """
+        if self._pool is None:
+            return stack([recipe(self.faces, index) for index in indices], self.config.views)
+        try:
+            return stack(list(self._pool.map(_recipe, indices)), self.config.views)
+        except BrokenProcessPool as error:
+            raise ResourceError(
+                "recipes: a process that makes synthetic faces has ended; was it killed, or is the memory full? Start again: a "
+                "run goes on from its last checkpoint (a script of your own needs `if __name__ == '__main__':`)"
+            ) from error
 
     def close(self):
         """End the processes."""
@@ -63,8 +78,16 @@ _of_this_process = []
 def _begin(config):
     from mgcbook.kernels.cpu.threads import set_threads
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the first one ends the others
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     set_threads(1)  # there are as many processes as processors
     _of_this_process[:] = [SyntheticFaces(config, truth=False)]
+
+
+def _end_with_parent():
+    """Wait until the process that started this one has ended, in whatever way: killed, it can tell nobody."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _recipe(index):

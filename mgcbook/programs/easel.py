@@ -7,6 +7,8 @@
     step k + 1  |      its pictures are being drawn        |  is done; from then on those of step k + 1 may be drawn
 """
 
+import threading
+
 import numpy as np
 
 from mgcbook.arrays import to_device, to_host
@@ -27,14 +29,16 @@ class Drawn:
 
     def __init__(self, faces, workers=1):
         self.endless, self._workers, self._recipes = faces, workers, None
+        self._starting = threading.Lock()  # several threads ask for their first batch at once
 
     def batch(self, indices):
         """Recipes of some items; see `Recipes.batch`."""
         from mgcbook.data.recipes import Recipes
 
-        if self._recipes is None:
-            model = self.endless.model if self._workers == 1 else None
-            self._recipes = Recipes(self.endless.config, self._workers, model)
+        with self._starting:
+            if self._recipes is None:
+                model = self.endless.model if self._workers == 1 else None
+                self._recipes = Recipes(self.endless.config, self._workers, model)
         return self._recipes.batch(list(indices))
 
     def close(self):
@@ -124,11 +128,13 @@ def drawn_for(config, data, ranks=1):
     """
     if config.drawn_on == "cpu":
         return data
+    from mgcbook.data.builtin import load_generator
     from mgcbook.data.synthetic import SyntheticFaces
 
     if not isinstance(data, SyntheticFaces):
         raise UsageError("drawn_on: a GPU draws synthetic faces that none has seen before; leave data and triples as they are")
-    return Drawn(data, recipe_workers(ranks))
+    known = data.model is load_generator("light")  # other processes know the built-in model only
+    return Drawn(data, recipe_workers(ranks) if known else 1)
 
 
 def recipe_workers(ranks=1):

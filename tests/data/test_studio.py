@@ -1,18 +1,25 @@
 """Pictures from recipes: those of the items, by the same formulas on the host and on a device, without waiting for it."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
-from mgcbook.data import backgrounds, exposure, portraits, sensor
+from mgcbook.data import backgrounds, exposure, portraits, sensor, studio
 from mgcbook.data.backgrounds import Pixels, scenery
 from mgcbook.data.exposure import Blur, Exposure, normal_noise
 from mgcbook.data.recipes import Recipes
 from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.sheet import Sheet
 from mgcbook.data.studio import Studio
-from mgcbook.errors import UsageError
+from mgcbook.errors import ResourceError, UsageError
 from mgcbook.kernels import twins
 from mgcbook.kernels.twins.portrait import averaged
 from tests import fake_gpu
@@ -67,6 +74,15 @@ def test_pictures_are_those_of_the_items(recipes, batch, made, monkeypatch):
     assert_array_equal(np.rint(images * 255) / np.float32(255), images)
 
 
+def test_skin_is_as_soft_as_that_of_the_items(recipes, batch, monkeypatch):
+    """In pictures as small as these the border is a fifth of a pixel wide, and nothing would be seen of it: here it is wide."""
+    for module in (portraits, studio):
+        monkeypatch.setattr(module, "SOFT", 0.04)
+    index = int(np.argmax(batch["flags"] == 0))
+    found, expected = Studio(recipes.faces, "cpu")(recipes.batch([index]))["skin"], recipes.faces.item(index)["skin"]
+    assert np.abs(found - expected).max() < 1.5 / 255 and np.abs(found - expected).mean() < 1e-4
+
+
 def test_light_is_that_of_the_items(recipes, batch):
     """Before the camera nothing is rounded; rays that meet an edge may see what is beside it."""
     faces, studio = recipes.faces, Studio(recipes.faces, "cpu")
@@ -111,13 +127,50 @@ def test_a_recipe_depends_on_seed_and_number_alone(recipes, batch):
 
 
 @pytest.mark.slow
-def test_other_processes_make_the_same_recipes(batch):
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_other_processes_make_the_same_recipes_whatever_is_pressed_until_they_are_killed(batch):
     others = Recipes(CONFIG, workers=2)
     try:
+        others.batch([0, 1])
+        processes = list(others._pool._processes)
+        for process in processes:  # as Ctrl-C does, which the first process answers
+            os.kill(process, signal.SIGINT)
         for name, array in others.batch(range(COUNT)).items():
             assert_array_equal(array, batch[name], err_msg=name)
+        assert list(others._pool._processes) == processes
+        os.kill(processes[0], signal.SIGKILL)
+        with pytest.raises(ResourceError, match="a process that makes synthetic faces has ended"):
+            for _ in range(100):  # the one that is left may be quicker than the news
+                others.batch(range(COUNT))
     finally:
         others.close()
+
+
+MANY = """
+from mgcbook.data.recipes import Recipes
+from mgcbook.data.scenes import SyntheticConfig
+if __name__ == "__main__":
+    Recipes(SyntheticConfig(size=48), workers=2).batch([0])
+    print("at work", flush=True)
+    input()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_they_end_with_the_process_that_was_killed(tmp_path):
+    script = tmp_path / "many.py"
+    script.write_text(MANY)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    first = subprocess.Popen([sys.executable, script], env=environment, start_new_session=True, **pipes)
+    try:
+        assert first.stdout.readline() == b"at work\n", first.stderr.read().decode()
+        first.kill()
+        first.communicate(timeout=30)  # until the last process that could write there has ended
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(first.pid, signal.SIGKILL)
 
 
 def test_recipes_that_cannot_be(generator):
@@ -197,5 +250,6 @@ def test_noise_is_normal_and_without_a_pattern():
     assert noise.dtype == np.float32 and abs(noise.mean()) < 0.005 and abs(noise.std() - 1) < 0.005
     assert abs((noise**4).mean() - 3) < 0.05 and 4 < np.abs(noise).max() < 6.5
     assert np.abs(np.corrcoef(noise) - np.eye(40)).max() < 0.04, "seeds beside each other"
+    assert np.abs(np.mean(noise[1:, :-1] * noise[:-1, 1:], axis=1)).max() < 0.04, "nor one place further on"
     assert max(abs((noise[:, lag:] * noise[:, :-lag]).mean()) for lag in (1, 2, 3, 63, 64, 144)) < 0.005
     assert_array_equal(exposure.normal_noise(np.uint32([7]), np.arange(9, dtype=np.uint32)), noise[7, :9])

@@ -1,6 +1,9 @@
 """Training on faces that the device draws itself: on a stand-in for CuPy with late streams, beside a host's."""
 
+import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -51,18 +54,21 @@ class FromStudio:
         return {**made, "landmarks": recipes["landmarks"], "flags": recipes["flags"]}
 
 
+class Augmented(FromStudio):
+    """The same, augmented by the formulas of the device."""
+
+    def __init__(self, made, config):
+        super().__init__(made)
+        self._later = Changing(config.seed, config.augmentation, later=True)
+
+    def batch(self, indices):
+        step = 1 + indices[0] // ITEMS
+        return Changes(32)(self._later(super().batch(indices), step, indices))
+
+
 def from_host(config, made, folder):
     """What training gives with the same pictures, augmented by the same formulas, from the host."""
-    data = FromStudio(made)
-    if config.augmentation:
-        plain, later = data, Changing(config.seed, config.augmentation, later=True)
-
-        class Changed:
-            def batch(self, indices):
-                step = 1 + indices[0] // ITEMS
-                return Changes(32)(later(plain.batch(indices), step, indices))
-
-        data = Changed()
+    data = Augmented(made, config) if config.augmentation else FromStudio(made)
     host = replace(config, augmentation=0.0, device="cpu", graph=False, drawn_on="cpu")
     return run(host, data, FaceLearner(host), folder)
 
@@ -106,22 +112,63 @@ def test_a_run_goes_on_with_the_faces_that_it_would_have_drawn(gpu, tmp_path, ge
 
 
 def test_a_bad_face_is_kept_with_its_pictures(gpu, tmp_path, generator, monkeypatch):
-    made = SyntheticFaces(SETTINGS, generator, truth=False)
-    landmarks = made.landmarks
+    """Those of the bad step, the second of three, in their order and augmented as they were."""
+    from mgcbook.data import recipes
 
-    def broken(scene):
-        found = landmarks(scene)
-        found[0, 2, 0] = np.nan
+    made = SyntheticFaces(SETTINGS, generator, truth=False)
+    config = faces(device="cuda", drawn_on="cuda", graph=True, augmentation=1.0, report_every=3, steps=3)
+    expected = Augmented(made, config).batch([2, 3])
+    recipe = recipes.recipe
+
+    def broken(faces, index):
+        found = recipe(faces, index)
+        if index == 3:
+            found["landmarks"][0, 2, 0] = np.nan
         return found
 
-    monkeypatch.setattr(made, "landmarks", broken)
-    monkeypatch.setattr("mgcbook.data.recipes.SyntheticFaces", lambda *args, **kwargs: made)
-    config = faces(device="cuda", drawn_on="cuda", graph=True, augmentation=1.0, report_every=2, steps=4)
-    with pytest.raises(NumericalError, match="batch landmarks is not finite"):
+    monkeypatch.setattr(recipes, "recipe", broken)
+    with pytest.raises(NumericalError, match="step 2: batch landmarks is not finite"):
         run(config, made, FaceLearner(config), tmp_path / "bad")
     *_, kept = guard.load_bad_batch(next((tmp_path / "bad").glob("bad-step-*")))
-    assert kept["batch"]["images"].shape == (*SHAPE, 3) and kept["batch"]["skin"].shape == SHAPE
-    assert 0.1 < kept["batch"]["images"].mean() < 0.9 and np.isnan(kept["batch"]["landmarks"]).any()
+    assert np.isnan(kept["batch"]["landmarks"]).sum() == 1
+    for name in ("images", "skin"):
+        assert kept["batch"][name].shape == expected[name].shape
+        assert np.abs(kept["batch"][name] - expected[name]).mean() < 1e-5, name
+
+
+def test_threads_that_begin_at_once_share_the_processes(generator, monkeypatch):
+    started, together = [], threading.Barrier(4)
+
+    class Slow(Recipes):
+        def __init__(self, *args):
+            started.append(args)
+            time.sleep(0.1)
+            super().__init__(*args)
+
+    monkeypatch.setattr("mgcbook.data.recipes.Recipes", Slow)
+    drawn = Drawn(SyntheticFaces(SETTINGS, generator, truth=False))
+
+    def ask(index):
+        together.wait()
+        return drawn.batch([index])
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(ask, range(4)))) == 4
+    assert len(started) == 1
+    drawn.close()
+
+
+def test_faces_of_another_model_are_made_by_this_process(generator, monkeypatch):
+    """The others know the built-in model only."""
+    from mgcbook.data import builtin
+
+    monkeypatch.setattr("mgcbook.programs.easel.recipe_workers", lambda ranks: 2)
+    config = TrainConfig(drawn_on="cuda", device="cuda", image_size=32, face="light")
+    another = drawn_for(config, SyntheticFaces(SETTINGS, builtin.load("light"), truth=False))
+    ranks = another.batch([0])["identity"].shape[1]
+    another.close()
+    assert ranks == builtin.load("light").ranks["identity"] != generator.ranks["identity"]
+    assert drawn_for(config, SyntheticFaces(SETTINGS, truth=False))._workers == 2
 
 
 def test_settings_that_cannot_be(generator):
