@@ -110,5 +110,6 @@ def test_a_forked_child_has_helpers_of_its_own(several):
     if child == 0:
         out = np.zeros(200)
         threads.run_blocks(_count, 200, 1000, out)
-        os._exit(0 if (out == 1).all() and len(threads._helpers) == 1 else 1)
+        alive = [thread.name for thread in threading.enumerate()]  # those of the parent are not
+        os._exit(0 if (out == 1).all() and len(threads._helpers) == 1 and "mgcbook_1" in alive else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
