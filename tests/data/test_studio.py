@@ -140,10 +140,14 @@ def test_other_processes_make_the_same_recipes_whatever_is_pressed_until_they_ar
         assert list(others._pool._processes) == processes
         os.kill(processes[0], signal.SIGKILL)
         with pytest.raises(ResourceError, match="a process that makes synthetic faces has ended"):
-            for _ in range(100):  # the one that is left may be quicker than the news
-                others.batch(range(COUNT))
+            again_and_again(others)
     finally:
         others.close()
+
+
+def again_and_again(recipes):
+    for _ in range(100):  # the process that is left may be quicker than the news of the other
+        recipes.batch(range(COUNT))
 
 
 MANY = """
