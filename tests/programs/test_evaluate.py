@@ -9,12 +9,12 @@ import pytest
 from mgcbook.data import builtin
 from mgcbook.data.dataset import FaceDataset
 from mgcbook.data.dataset_writer import write_dataset
-from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.evaluate import METRICS, EvaluateOptions, evaluate, run
+from tests.programs.perfect import describable, knows_all
 
 COUNT = 3
 
@@ -31,25 +31,11 @@ def decoder(model):
 
 @pytest.fixture(scope="module")
 def faces(model):
-    """Faces that the model can describe exactly: made by itself, without bumps."""
-    return SyntheticFaces(SyntheticConfig(size=32, supersample=1, single_share=0, detail=0), model)
-
-
-def knows_all(faces, decoder):
-    """A reconstruction that looks the answer up."""
-    known = {}
-    for index in range(COUNT):
-        item = faces.item(index)
-        truth = item["truth"]
-        for view, image in enumerate(item["images"]):
-            parts = {name: truth[name] for name in ("identity", "expression", "albedo", "light")}
-            parts |= {name: truth[name][view] for name in ("rotation", "translation")}
-            known[image.tobytes()] = decoder.layout.join(parts)
-    return lambda images: np.stack([known[image.tobytes()] for image in images])
+    return describable(model)
 
 
 def test_perfect_knowledge_has_no_error(faces, decoder):
-    result = evaluate(knows_all(faces, decoder), decoder=decoder, faces=faces, count=COUNT, batch=2)
+    result = evaluate(knows_all(faces, decoder, COUNT), decoder=decoder, faces=faces, count=COUNT, batch=2)
     assert len(result.rows) == 3 * COUNT and len(result.faces) == COUNT
     limits = {"nme_percent": 1e-2, "vertex_mm": 1e-3, "depth_mm": 1e-2, "rotation_degrees": 1e-2, "spread_mm": 1e-3}
     for name, largest in limits.items():
@@ -69,7 +55,7 @@ def test_the_mean_face_is_its_own_baseline(faces, decoder):
 
 def test_worse_is_worse(faces, decoder):
     """Each part of the truth that is forgotten shows in its own metric."""
-    knowing, layout = knows_all(faces, decoder), decoder.layout
+    knowing, layout = knows_all(faces, decoder, COUNT), decoder.layout
 
     def forgetful(name):
         def predict(images):

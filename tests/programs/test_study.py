@@ -8,7 +8,6 @@ import pytest
 from mgcbook.data import builtin
 from mgcbook.data.benchmark import COUNT, SETS, benchmark_faces
 from mgcbook.data.protocols.scan import DENG, MICC, scan_error
-from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.sources.scans import Scan
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.errors import DataError, UsageError
@@ -19,6 +18,7 @@ from mgcbook.programs import study
 from mgcbook.programs.study_benchmark import benchmark, table
 from mgcbook.programs.study_files import read_json, write_json
 from mgcbook.programs.study_measure import METRICS, OF_FACES, TestSet, plane_rmse
+from tests.programs.perfect import describable, knows_all
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +33,7 @@ def decoder(model):
 
 @pytest.fixture(scope="module")
 def faces(model):
-    """Faces that the model can describe exactly."""
-    return SyntheticFaces(SyntheticConfig(size=32, supersample=1, single_share=0, detail=0), model)
-
-
-def knows_all(faces, decoder, count=2):
-    known = {}
-    for index in range(count):
-        item = faces.item(index)
-        for view, image in enumerate(item["images"]):
-            parts = {name: item["truth"][name] for name in ("identity", "expression", "albedo", "light")}
-            parts |= {name: item["truth"][name][view] for name in ("rotation", "translation")}
-            known[image.tobytes()] = decoder.layout.join(parts)
-    return lambda images: np.stack([known[image.tobytes()] for image in images])
+    return describable(model)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +45,7 @@ def trial(faces, decoder):
 
 
 def test_perfect_knowledge_has_no_error_and_the_mean_face_has(trial, faces, decoder):
-    found, nothing = trial.measure(knows_all(faces, decoder))
+    found, nothing = trial.measure(knows_all(faces, decoder, 2))
     for name in METRICS:
         assert found.summary()[name] < 0.02, name
         assert (nothing.summary()[name] is None) if name in OF_FACES else nothing.summary()[name] > 0.4, name
@@ -68,7 +56,7 @@ def test_perfect_knowledge_has_no_error_and_the_mean_face_has(trial, faces, deco
     ("identity", 1.0, {"plane_mm", "vertex_mm", "vertex_scaled_mm"}, {"rotation_degrees", "spread_mm"}),
 ])  # fmt: skip
 def test_each_measure_notices_its_own_part_only(trial, faces, decoder, part, change, worse, same):
-    knowing = knows_all(faces, decoder)
+    knowing = knows_all(faces, decoder, 2)
 
     def wrong(images):
         coefficients = knowing(images).copy()
@@ -80,7 +68,7 @@ def test_each_measure_notices_its_own_part_only(trial, faces, decoder, part, cha
 
 
 def test_one_wrong_view_shows_between_views(trial, faces, decoder):
-    knowing = knows_all(faces, decoder)
+    knowing = knows_all(faces, decoder, 2)
 
     def wrong(images):
         coefficients = knowing(images).copy()
