@@ -1,6 +1,5 @@
 """The study's benchmark: fixed sets, and measures that are 0 for perfect knowledge and notice what is wrong."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from mgcbook.data import builtin
 from mgcbook.data.benchmark import COUNT, SETS, benchmark_faces
 from mgcbook.data.protocols.scan import DENG, MICC, scan_error
 from mgcbook.data.sources.scans import Scan
-from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
@@ -132,8 +130,8 @@ def test_the_sets_are_fixed_and_differ():
 def test_extreme_faces_are_profiles_and_hidden():
     yaw, worn = {}, {}
     for name in ("in-domain", "extreme"):
-        made = replace(benchmark_faces(name, 24).config, supersample=1)
-        scenes = [SyntheticFaces(made).scenes(index)[2][0] for index in range(12)]
+        made = benchmark_faces(name, 24)
+        scenes = [made.scenes(index)[2][0] for index in range(12)]
         yaw[name] = np.abs(np.rad2deg([scene.yaw for scene in scenes])).max()
         worn[name] = sum(bool(scene.surroundings.worn) for scene in scenes)
     assert yaw["extreme"] > 80 > 65 > yaw["in-domain"]
