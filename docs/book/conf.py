@@ -18,6 +18,7 @@ exclude_patterns = ["extra"]
 
 nb_execution_mode = "off"  # the notebooks are executed when they are built, and a test says that they are current
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # outputs may be tables
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]

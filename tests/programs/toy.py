@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mgcbook.programs.config import TrainConfig
+from mgcbook.programs import checkpoint
+from mgcbook.programs.config import TrainConfig, to_dict
+from mgcbook.programs.learner import Learner
+from mgcbook.programs.pack import pack
+from mgcbook.programs.running import CHECKPOINTS
 
 SMALL = TrainConfig(
     steps=12,
@@ -20,6 +24,16 @@ SMALL = TrainConfig(
 
 def small(**settings):
     return replace(SMALL, **settings)
+
+
+def packed(path, config):
+    """Write the first weights of a network, which sees the mean face everywhere, as a packed file."""
+    learner, run = Learner(config), path.parent / f"{path.stem}-run"
+    params, batch_norm = Learner(replace(config, pretrained="")).start()
+    state = checkpoint.TrainingState(5, params, {"count": 5}, batch_norm, {})
+    checkpoint.save(run / CHECKPOINTS, state, config=to_dict(config), model=learner.model)
+    pack(run, path)
+    return path
 
 
 class ToyData:

@@ -72,7 +72,7 @@ def _name_ends(axes, lines):
         axes.text(x[-1] + 0.015 * (x[-1] - x[0]), last, name, color=color, va="center", fontsize=8.5, clip_on=False)
 
 
-def distributions(lines, limits, *, across, width=4.6, alt=""):
+def distributions(lines, limits, *, across, of="people", width=4.6, alt=""):
     """Cumulative error curves; name -> (part (M,), colour), limits (M,) -> Picture."""
     from mgcbook.book.picture import Picture
 
@@ -81,7 +81,7 @@ def distributions(lines, limits, *, across, width=4.6, alt=""):
     for place, (name, (part, color)) in enumerate(lines.items()):
         axes.plot(limits, 100 * part, color=color, linewidth=2)
         axes.text(0.98, 0.06 + 0.10 * place, name, color=color, transform=axes.transAxes, ha="right", fontsize=9.5)
-    axes.set(xlabel=across, ylabel="% of the people", xlim=(limits[0], limits[-1]), ylim=(0, 102))
+    axes.set(xlabel=across, ylabel=f"% of the {of}", xlim=(limits[0], limits[-1]), ylim=(0, 102))
     return figure
 
 
