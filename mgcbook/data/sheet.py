@@ -98,7 +98,8 @@ class Field(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.clip and not kwargs:
             return np.minimum(np.maximum(args[0], args[1]), args[2])
         if function is np.where and len(args) == 3:
-            return self._apply("where", *args)
+            mask, one, other = args  # what is painted over comes first: however often, the stack grows no deeper
+            return self._apply("where", other, one, mask)
         return NotImplemented
 
     def __getitem__(self, index):

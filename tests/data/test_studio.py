@@ -201,6 +201,38 @@ def test_a_program_paints_what_the_formulas_paint(first):
         assert_allclose(found, expected[rows[:, None], columns], rtol=0, atol=3e-5, err_msg=f"seed {seed}")
 
 
+class Most:
+    """A generator that draws backgrounds of one kind with as much in them as there may be, rooms with furniture of one kind."""
+
+    def __init__(self, kind, furniture):
+        self._rng, self._kind, self._furniture = np.random.default_rng(1), kind, furniture
+
+    def integers(self, low, high=None):
+        return self._furniture if high is None else high - 1
+
+    def random(self, *args, **kwargs):
+        return self._rng.random(*args, **kwargs) if args else 0.0  # whatever is there sometimes is there
+
+    def choice(self, a, p=None):
+        return self._kind if p else self._rng.choice(a)
+
+    def __getattr__(self, name):
+        return getattr(self._rng, name)
+
+
+@pytest.mark.parametrize("kind, furniture", [*((kind, 0) for kind in range(6)), *((3, furniture) for furniture in range(1, 5))])
+def test_the_longest_programs_fit(kind, furniture):
+    """As do their tables, in pictures of 512 pixels, and their numbers on the stack."""
+    large = Sheet(512, 1152)
+    large.program(scenery(Most(kind, furniture), large)[0])
+    height, width = 24, 54
+    sheet = Sheet(height, width)
+    program = sheet.program(scenery(Most(kind, furniture), sheet)[0])
+    expected, _ = scenery(Most(kind, furniture), Pixels(height, width))
+    found = twins.paint(*(array[None] for array in program), np.array([20]), 0, height, width, height)[0]
+    assert_allclose(found, expected[:, 20 : 20 + height], rtol=0, atol=3e-5)
+
+
 def test_what_a_field_cannot_be():
     sheet = Sheet(8, 18)
     row, _ = sheet.plane()

@@ -152,7 +152,7 @@ def _paint(operations, numbers, tables, start, margin, height, width, size, out)
         elif operation == WHERE:
             top -= 2
             for c in range(3):
-                stack[top, c] = stack[top + 1, c] if stack[top, c] > ZERO else stack[top + 2, c]
+                stack[top, c] = stack[top + 1, c] if stack[top + 2, c] > ZERO else stack[top, c]
         else:
             for c in range(3):
                 stack[top, c] = _unary(operation, stack[top, c])

@@ -66,7 +66,7 @@ def run(operations, numbers, tables, rows, columns, height, width, channel):
         elif name in UNARY:
             stack.append(np.asarray(UNARY[name](stack.pop()), np.float32))
         elif name == "where":
-            other, one, mask = stack.pop(), stack.pop(), stack.pop()
+            mask, one, other = stack.pop(), stack.pop(), stack.pop()
             stack.append(np.where(mask > 0, one, other))
         elif name == "chosen":
             stack.append(tables[place + 3 * stack.pop().astype(int) + channel])
