@@ -67,13 +67,21 @@ def test_the_librarys_own_function_is_no_answer(tmp_path):
     assert sheet["marks"] == 0 and sheet["exercises"]["5.1"]["copied"] and sheet["exercises"]["5.2"]["hint"] == "not answered"
 
 
+def grade_within(seconds, path):
+    """(score sheet, its time limit); a busy machine, which cannot even start in time, gets four times as long."""
+    sheet = grade.grade(path, seconds=seconds)
+    if sheet["marks"]:
+        return sheet, seconds
+    return grade.grade(path, seconds=4 * seconds), 4 * seconds
+
+
 def test_a_broken_cell_and_endless_ones_cost_only_themselves(tmp_path):
     notebook = submission(5, exercises_of(5))
     name = find("5.1").solution.__name__
     notebook.cells[0].source = f"def {name}(*args):\n    while True:\n        pass\n"
     notebook.cells[:0] = [nbformat.v4.new_code_cell("1 / 0"), nbformat.v4.new_code_cell("while True: pass")]
-    sheet = grade.grade(save(notebook, tmp_path / "05_light.ipynb"), seconds=24)
-    assert "TimeoutError: it ran for more than 6 s" in sheet["exercises"]["5.1"]["hint"]
+    sheet, limit = grade_within(24, save(notebook, tmp_path / "05_light.ipynb"))
+    assert f"TimeoutError: it ran for more than {limit // 4} s" in sheet["exercises"]["5.1"]["hint"]
     assert sheet["exercises"]["5.2"]["solved"] and sheet["marks"] == 1
     assert [error.split(":")[:2] for error in sheet["errors"]] == [["cell 0", " ZeroDivisionError"], ["cell 1", " TimeoutError"]]
 
@@ -82,8 +90,8 @@ def test_who_must_be_stopped_keeps_what_came_before(tmp_path):
     notebook = submission(5, exercises_of(5))
     stubborn = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass"
     notebook.cells[2:2] = [nbformat.v4.new_code_cell(stubborn)]
-    sheet = grade.grade(save(notebook, tmp_path / "05_light.ipynb"), seconds=8)
-    assert sheet["marks"] == 1 and sheet["errors"] == ["stopped after 8 s"]
+    sheet, limit = grade_within(8, save(notebook, tmp_path / "05_light.ipynb"))
+    assert sheet["marks"] == 1 and sheet["errors"] == [f"stopped after {limit} s"]
     assert sheet["exercises"]["5.2"]["hint"] == "not reached"
 
 
