@@ -26,6 +26,9 @@ from mgcbook.tape import value_and_grad
 FIT_WEIGHTS = Weights(landmark=5e-3, regularisation=2e-4)
 """Trade-off of the losses in a fit."""
 
+FOUND = 0.1
+"""How much landmarks count that a network found, beside given ones."""
+
 SHARED = ("identity", "albedo")
 """Parts that photographs of one person have in common."""
 
@@ -49,6 +52,15 @@ class FitConfig:
         if self.steps < 1 or self.landmark_steps < 0 or not self.rate > 0:
             raise UsageError(f"fit: expected steps >= 1, landmark_steps >= 0 and rate > 0, got {self.steps}, "
                              f"{self.landmark_steps} and {self.rate}")  # fmt: skip
+
+
+def from_found_landmarks(config):
+    """The same fit for landmarks that a network found in the picture itself: they start it, and then count little.
+
+    They follow from what the network said, so falling down their loss again teaches nothing, and holds back what the picture
+    shows.
+    """
+    return replace(config, landmark_steps=0, weights=replace(config.weights, landmark=FOUND * config.weights.landmark))
 
 
 class Progress(NamedTuple):

@@ -28,7 +28,7 @@ from mgcbook.kernels.compiling import announce
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs import pictures
 from mgcbook.programs.finding import open_finder
-from mgcbook.programs.fit import FitConfig, fit_steps
+from mgcbook.programs.fit import FitConfig, fit_steps, from_found_landmarks
 from mgcbook.programs.results import Reconstruction, print_table, write_results
 
 LOOKS = 2
@@ -80,6 +80,7 @@ def reconstruct(photo, decoder, *, landmarks=None, network=None, refine=True, co
         points = aligned.landmarks if len(aligned.landmarks) == 68 else np.asarray(decoder(start[None]).landmarks[0])
         skin = skin_weight(aligned.image, landmarks=points) * aligned.inside
         rows = None if start is None else start[None]
+        config = config if given is not None else from_found_landmarks(config)
         steps = fit_steps(aligned.image[None], points[None], decoder, config, skin=skin[None], start=rows, device=device)
         for now in steps:
             start = now.coefficients[0]

@@ -26,8 +26,9 @@ BENCHMARK = {"nme_percent": "landmarks, %", "plane_mm": "shape, mm (ICP)", "vert
 
 
 def load_results(folder, scale="minutes"):
-    """The numbers that are there; -> {"benchmark", "ablation", "photographs": dict}, less those that are missing."""
-    names = {"benchmark": "benchmark.json", "ablation": f"ablation-{scale}.json", "photographs": "photographs.json"}
+    """The numbers that are there; -> {"benchmark", "ablation", "photographs", "fits": dict}, less those that are missing."""
+    names = {"benchmark": "benchmark.json", "ablation": f"ablation-{scale}.json", "photographs": "photographs.json",
+             "fits": "fits.json"}  # fmt: skip
     return {part: read_json(Path(folder) / name) for part, name in names.items() if (Path(folder) / name).is_file()}
 
 
@@ -35,13 +36,14 @@ def benchmark_table(content):
     """The test sets as Markdown: found / mean face for each measure."""
     lines = ["| set | " + " | ".join(BENCHMARK.values()) + " | spread, mm |", "|" + "---|" * (len(BENCHMARK) + 2)]
     for name, entry in content["sets"].items():
-        cells = [_against(entry["summary"][metric], entry["mean_face"][metric]) for metric in BENCHMARK]
+        cells = [against(entry["summary"][metric], entry["mean_face"][metric]) for metric in BENCHMARK]
         cells += [_number(entry["summary"]["spread_mm"])]
         lines.append(f"| {name}, {entry['faces']} faces | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _against(value, nothing):
+def against(value, nothing):
+    """Found / mean face, and the change in percent."""
     better = f" ({100 * (value / nothing - 1):+.0f} %)" if value is not None and nothing else ""
     return f"{_number(value)} / {_number(nothing)}{better}"
 
@@ -121,6 +123,8 @@ def report(results, pictures=()):
         content = results["photographs"]
         blocks += ["## Photographs", _made(content), f"{content['count']} pictures of AFLW2000-3D ({_bins(content)}). "
                    f"{content['protocol']}", photographs_table(content)]  # fmt: skip
+    if "fits" in results:
+        blocks += _fits_blocks(results["fits"])
     if len(blocks) == 2:
         blocks.append("Nothing is measured yet.")
     return "\n\n".join(blocks) + "\n"
@@ -136,6 +140,18 @@ def _ablation_blocks(content):
             f"Against row {BASELINE}, error of the shape (point to plane):", listed(study.sentences()),
             "All losses against 2D losses only:", listed(study.geometry()),
             "How much the multi-view losses were of the sum, at the end:", listed(loss_shares(content))]  # fmt: skip
+
+
+def _fits_blocks(content):
+    from mgcbook.programs.study_fits import fits_sentences, fits_table
+
+    return [
+        "## From the network to a fitted face",
+        _made(content),
+        "Fitted from where the network is, without any given landmark: found / mean face, and the change.",
+        fits_table(content),
+        "\n".join(f"- {line}" for line in fits_sentences(content)),
+    ]
 
 
 def _bins(content):
@@ -169,6 +185,8 @@ def readme_block(results, pictures=()):
         parts.append(f"{_whose(content)} on {content['count']} photographs of AFLW2000-3D ({bins}) from a face box alone, "
                      f"landmark error, mean of the bins of yaw: {', '.join(rows)}; the best published row, {best[0]} on all "
                      f"2000: {_number(best[1][-1])} %.")  # fmt: skip
+    if "fits" in results:
+        parts += ["Fitted from there without landmarks, found / mean face:", *_fits_blocks(results["fits"])[3:]]
     if "ablation" in results:
         content = results["ablation"]
         study = Ablation(content)

@@ -96,7 +96,7 @@ def test_larger_pictures_go_on_from_a_run_on_small_ones(tmp_path, learner, data)
         assert mine.keys() == theirs.keys()
         assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
     assert not np.array_equal(begun[0]["conv1.weight"], learner.start()[0]["conv1.weight"])
-    with pytest.raises(DataError, match="pretrained: the network in .*run is another one; depth, width and face"):
+    with pytest.raises(DataError, match=r"pretrained: the network in .*run is another one; depth, width and face"):
         Learner(replace(larger, width=8)).start()
     with pytest.raises(DataError, match="no checkpoint there"):
         Learner(replace(larger, pretrained=str(tmp_path))).start()

@@ -12,7 +12,8 @@ from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.decoder import Decoder
-from mgcbook.programs.fit import FitConfig
+from mgcbook.programs import reconstruct as program
+from mgcbook.programs.fit import FitConfig, from_found_landmarks
 from mgcbook.programs.reconstruct import find_landmarks, open_photo, reconstruct
 from mgcbook.programs.results import write_results
 from mgcbook.programs.stages import multi_view_sheet
@@ -71,6 +72,16 @@ def test_the_network_finds_landmarks_in_a_face_box(photo, decoder):
     found = find_landmarks(photo.image, MeanFace(decoder.model, yaw=0.0))
     size = np.sqrt(np.prod(np.ptp(photo.landmarks, axis=0)))
     assert np.linalg.norm(found - photo.landmarks, axis=1).mean() / size < 0.15  # the mean face, in the right place
+
+
+def test_landmarks_of_the_network_count_little_in_the_fit_and_given_ones_fully(monkeypatch, decoder, photo):
+    asked = []
+    steps = lambda images, landmarks, decoder, config, **more: asked.append(config) or []
+    monkeypatch.setattr(program, "fit_steps", steps)
+    network = MeanFace(decoder.model, yaw=0.0)
+    for landmarks in (None, photo.landmarks):
+        reconstruct(photo.image, decoder, landmarks=landmarks, network=network)
+    assert asked == [from_found_landmarks(FitConfig()), FitConfig()]
 
 
 def test_the_network_looks_where_it_is_told(photo, decoder):
