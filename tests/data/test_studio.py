@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,20 +130,29 @@ def test_a_recipe_depends_on_seed_and_number_alone(recipes, batch):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_other_processes_make_the_same_recipes_whatever_is_pressed_until_they_are_killed(batch):
-    others = Recipes(CONFIG, workers=2)
+    others, before = Recipes(CONFIG, workers=2), signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        others.batch([0, 1])
-        processes = list(others._pool._processes)
+        processes = who_answers(others)  # a shell that starts this behind itself lets it ignore Ctrl-C, and with it these
+        signal.signal(signal.SIGINT, before)
         for process in processes:  # as Ctrl-C does, which the first process answers
             os.kill(process, signal.SIGINT)
+        assert who_answers(others) == processes
         for name, array in others.batch(range(COUNT)).items():
             assert_array_equal(array, batch[name], err_msg=name)
-        assert list(others._pool._processes) == processes
-        os.kill(processes[0], signal.SIGKILL)
+        os.kill(min(processes), signal.SIGKILL)
         with pytest.raises(ResourceError, match="a process that makes synthetic faces has ended"):
             again_and_again(others)
     finally:
         others.close()
+
+
+def who_answers(recipes):
+    """The two processes, once both have begun."""
+    found = set()
+    while len(found) < 2:
+        answers = [recipes._pool.submit(do, *args) for do, *args in 2 * [(time.sleep, 0.02), (os.getpid,)]]
+        found |= {answer.result() for answer in answers} - {None}
+    return found
 
 
 def again_and_again(recipes):
@@ -154,7 +164,8 @@ MANY = """
 from mgcbook.data.recipes import Recipes
 from mgcbook.data.scenes import SyntheticConfig
 if __name__ == "__main__":
-    Recipes(SyntheticConfig(size=48), workers=2).batch([0])
+    recipes = Recipes(SyntheticConfig(size=48), workers=2)
+    recipes.batch([0])
     print("at work", flush=True)
     input()
 """

@@ -57,10 +57,13 @@ def test_helpers_come_again_after_a_sleep(several):
     assert (out == 300).all()
 
 
-def test_a_helper_joins(several):
+@pytest.mark.parametrize("pause", [0, 5e-3])
+def test_a_helper_joins(several, pause):
+    """Also after it has gone to sleep."""
     several(2)
     out, size = np.zeros(208), 13  # 16 ranges of 13 blocks; who finds none left has counted one range on
     for _ in range(50):  # on a busy machine it may come late
+        time.sleep(pause)
         threads.run_blocks(_count, 208, 20_000, out)
         if threads._job[threads.team.NEXT // 8] == 208 + 2 * size:
             return

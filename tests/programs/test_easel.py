@@ -16,10 +16,11 @@ from mgcbook.data.scenes import SyntheticConfig
 from mgcbook.data.studio import Studio
 from mgcbook.data.synthetic import SyntheticFaces
 from mgcbook.errors import NumericalError, UsageError
+from mgcbook.kernels.gpu.graph import Queue
 from mgcbook.programs import guard
 from mgcbook.programs.batches import Batches, Changing, Kept, Order
 from mgcbook.programs.config import TrainConfig
-from mgcbook.programs.easel import Drawn, drawn_for
+from mgcbook.programs.easel import Drawn, Easel, drawn_for, parted
 from mgcbook.programs.train import open_data, train
 from tests import fake_gpu
 from tests.programs.test_step_graph import ITEMS, FaceLearner, faces, run, same
@@ -134,6 +135,21 @@ def test_a_bad_face_is_kept_with_its_pictures(gpu, tmp_path, generator, monkeypa
     for name in ("images", "skin"):
         assert kept["batch"][name].shape == expected[name].shape
         assert np.abs(kept["batch"][name] - expected[name]).mean() < 1e-5, name
+
+
+@pytest.mark.parametrize("graphed", [True, False])
+def test_nothing_is_drawn_over_pictures_that_are_still_to_be_read(gpu, generator, graphed):
+    """Also where drawing is quick and steps are slow: all is drawn before the first step begins."""
+    made = SyntheticFaces(SETTINGS, generator, truth=False)
+    recipes, steps, seen = Recipes(made.config, model=made.model), Queue(), []
+    easel, batches = Easel(made, steps, graphed), [recipes.batch([index]) for index in range(3)]
+    for batch in batches:
+        easel.draw(parted(batch)[0])
+        steps.stream.add(lambda: seen.append(easel.read()["images"]._host[0].copy()))
+    easel._queue.wait()
+    steps.wait()
+    for found, batch in zip(seen, batches, strict=True):
+        assert np.abs(found - Studio(made, "cpu")(batch)["images"]).mean() < 1e-5
 
 
 def test_threads_that_begin_at_once_share_the_processes(generator, monkeypatch):
