@@ -2,8 +2,8 @@
 
     photo -> landmarks or face box -> align -> network (if weights are given) -> fit (if landmarks are known) -> results
 
-Landmarks come from a file, or from the network itself: it looks at a rough crop around the face box, its own landmarks give a
-better crop, and it looks again.
+Landmarks come from a file, or from the network itself: it looks at rough crops around the face box, its own landmarks give
+better crops, and it looks again.
 """
 
 from dataclasses import dataclass, field
@@ -15,11 +15,12 @@ from tyro.conf import Positional
 
 from mgcbook.arrays import check_array, check_device, check_shapes
 from mgcbook.data import builtin
-from mgcbook.data.align import Aligned, Similarity, align, alignment_template, warp_image
+from mgcbook.data.align import Similarity, align, alignment_template, warp_image
 from mgcbook.data.boxes import CASCADE, open_box
 from mgcbook.data.detect import crop_from_box
 from mgcbook.data.finders import NETWORK
 from mgcbook.data.images import read_image, write_image
+from mgcbook.data.landmarks import flip_landmarks
 from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
@@ -33,6 +34,9 @@ from mgcbook.programs.results import Reconstruction, print_table, write_results
 
 LOOKS = 2
 """How often the network aligns the photograph by its own landmarks."""
+CROPS = ((1.0, 0.0), (1.0, -8.0), (1.0, 8.0), (0.93, 0.0), (1.07, 0.0))
+"""Enlargement and turn in degrees of the crops that it sees in each look. Each is seen mirrored as well, and the median of all
+counts: on the study's shifted and extreme faces a tenth less error than of one crop."""
 
 
 @check_shapes(photo="number H W 3")
@@ -113,13 +117,29 @@ def find_landmarks(photo, network, *, name="photograph", box=CASCADE):
     decoder = network.decoder
     template = alignment_template(decoder.model, decoder.camera)
     crop_from_photo = crop_from_box(open_box(box)(photo, name), template)
-    image, inside = warp_image(photo, crop_from_photo, decoder.camera.height, decoder.camera.width)
-    aligned = Aligned(image, None, crop_from_photo, inside)
     for _ in range(LOOKS):
-        landmarks = np.asarray(decoder(network(aligned.image[None])).landmarks[0], np.float64)
-        landmarks = aligned.crop_from_photo.inverse().apply(landmarks)
-        aligned = align(photo, landmarks, template, decoder.camera)
+        landmarks = _landmarks_in_crops(photo, network, crop_from_photo)
+        crop_from_photo = align(photo, landmarks, template, decoder.camera).crop_from_photo
     return landmarks
+
+
+def _landmarks_in_crops(photo, network, crop_from_photo):
+    """Median of the landmarks in several crops about one, and in their mirror images; -> (68, 2) pixels of the photo."""
+    camera, middle = network.decoder.camera, np.array(network.decoder.camera.center)
+    crops = [Similarity(turn @ crop_from_photo.linear, turn @ (crop_from_photo.offset - middle) + middle)
+             for turn in (size * _turn(angle) for size, angle in CROPS)]  # fmt: skip
+    images = np.stack([warp_image(photo, crop, camera.height, camera.width)[0] for crop in crops])
+    found = network.decoder(network(np.concatenate([images, images[:, :, ::-1]]))).landmarks.astype(np.float64)
+    straight, mirrored = np.split(found, 2)
+    back = lambda crop, points: crop.inverse().apply(points)
+    points = [back(crop, at) for crop, at in zip(crops, straight, strict=True)]
+    points += [back(crop, flip_landmarks(at, camera.width)) for crop, at in zip(crops, mirrored, strict=True)]
+    return np.median(points, axis=0)
+
+
+def _turn(degrees):
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def open_model(face):

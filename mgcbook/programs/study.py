@@ -50,6 +50,8 @@ class Ablation:
     """JSON file for every number; by default ablation-SCALE.json in benchmarks/study."""
     only: int | None = None
     """Stop after so many trainings; the same command goes on."""
+    seed: int | None = None
+    """Only the trainings of this seed: several such commands may run side by side in one folder."""
 
     def __post_init__(self):
         at_least(self, 1, "only")

@@ -143,11 +143,14 @@ class Study:
 def run_ablation(options):
     """Do the trainings that are left, then write what all of them say; returns the exit code."""
     scale = load_scale(options.scale)
+    if options.seed is not None and options.seed not in scale.seeds:
+        raise UsageError(f"seed: the scale {scale.name} has {', '.join(map(str, scale.seeds))}, got {options.seed}")
     path = options.out or RESULTS / f"ablation-{scale.name}.json"
     with Interrupt() as interrupt:
         study = Study(scale, options.runs, stop=lambda: interrupt.name)
-        left = [job for job in study.jobs() if not study.is_done(*job)]
-        print(f"{scale.name}: {scale.about}; {len(left)} of {len(study.jobs())} trainings left", flush=True)
+        jobs = [job for job in study.jobs() if options.seed in (None, job[1])]
+        left = [job for job in jobs if not study.is_done(*job)]
+        print(f"{scale.name}: {scale.about}; {len(left)} of {len(jobs)} trainings left", flush=True)
         for row, seed in left[: options.only]:
             if not study.do(row, seed):
                 print("stopped with a checkpoint; the same command goes on")

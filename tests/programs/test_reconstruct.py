@@ -1,13 +1,14 @@
 """One photograph to a 3D face: with landmarks, with a network, with too little of both."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from mgcbook.data import builtin, sample_photo
-from mgcbook.data.landmarks import write_landmarks
+from mgcbook.data.landmarks import FLIP_68, write_landmarks
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.coefficients import Layout
@@ -82,6 +83,39 @@ def test_landmarks_of_the_network_count_little_in_the_fit_and_given_ones_fully(m
     for landmarks in (None, photo.landmarks):
         reconstruct(photo.image, decoder, landmarks=landmarks, network=network)
     assert asked == [from_found_landmarks(FitConfig()), FitConfig()]
+
+
+class KnowsWhere:
+    """A network that reads from the colours of a ramp where each pixel was, and says where given points are."""
+
+    def __init__(self, model, points, size):
+        self.model, self.camera, self.decoder, self._points, self._size = model, PAPER_CAMERA.resized(32, 32), self, points, size
+        self.seen = 0
+
+    def __call__(self, images):
+        if images.ndim == 3:  # as a decoder
+            return SimpleNamespace(landmarks=images)
+        self.seen += len(images)
+        return np.stack([self._find(image) for image in images])
+
+    def _find(self, image):
+        pixels = np.stack(np.meshgrid(np.arange(32) + 0.5, np.arange(32) + 0.5), axis=-1)[8:24, 8:24].reshape(-1, 2)
+        places = image[8:24, 8:24, :2].reshape(-1, 2) * self._size
+        pixel_from_photo = np.linalg.lstsq(np.c_[places, np.ones(len(places))], pixels, rcond=None)[0]
+        found = np.c_[self._points, np.ones(68)] @ pixel_from_photo
+        is_mirrored = np.linalg.det(pixel_from_photo[:2]) < 0
+        return found[FLIP_68] if is_mirrored else found
+
+
+def test_all_crops_of_a_look_say_the_same_place_and_a_mirrored_face_gets_its_names_back(decoder, photo):
+    size = 320
+    ramp = (np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5) / size
+    ramp = np.concatenate([ramp, np.zeros((size, size, 1))], axis=-1).astype(np.float32)
+    points = 150 + 0.3 * (photo.landmarks - photo.landmarks.mean(axis=0))
+    network = KnowsWhere(decoder.model, points, size)
+    found = find_landmarks(ramp, network, box=[*points.min(axis=0), *points.max(axis=0)])
+    assert_allclose(found, points, atol=0.05)
+    assert network.seen == program.LOOKS * 2 * len(program.CROPS)
 
 
 def test_the_network_looks_where_it_is_told(photo, decoder):

@@ -108,6 +108,17 @@ def test_finished_trainings_are_not_repeated(finished, small, tmp_path, monkeypa
     assert [(run["row"], run["seed"]) for run in content["runs"]] == [("warm-up", 0), (BASELINE, 0), (FULL, 0)]
 
 
+def test_seeds_can_be_trained_by_several_commands(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(study_ablation, "load_scale", lambda name: replace(small, seeds=(0, 1), rows=small.rows[:1]))
+    done = []
+    monkeypatch.setattr(Study, "do", lambda self, row, seed: done.append((row and row.name, seed)) or True)
+    monkeypatch.setattr(Study, "gather", lambda self: {})
+    study_ablation.run_ablation(study.Ablation("toy", tmp_path / "runs", tmp_path / "a.json", seed=1))
+    assert done == [(None, 1), (small.rows[0].name, 1)]
+    with pytest.raises(UsageError, match="seed: the scale toy has 0, 1, got 7"):
+        study_ablation.run_ablation(study.Ablation("toy", tmp_path / "runs", tmp_path / "a.json", seed=7))
+
+
 def test_a_stopped_training_goes_on(small, tmp_path):
     stops = iter([False, True])
     work = Study(small, tmp_path, stop=lambda: next(stops, True), say=lambda line: None)
