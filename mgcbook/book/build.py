@@ -4,6 +4,7 @@
     python -m mgcbook.book.build --all         # every chapter: after a change of the library
     python -m mgcbook.book.build 04            # those whose names begin so, changed or not
     python -m mgcbook.book.build --check       # only say which are not current; exit code 1 if any
+    python -m mgcbook.book.build --study       # after mgcbook study report: what chapters show of its numbers, in a minute
 
 Built twice, a notebook is the same to the last byte, so a diff shows what a change of the source changed: cell ids come from the
 text of the cells, no times are kept, and live widgets (dead without their kernel) leave only their still form. No network.
@@ -19,6 +20,8 @@ from pathlib import Path
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STUDY = "study"
+"""Tag of cells that show numbers of `mgcbook study`, and what is printed there follows from these alone."""
 LARGEST = 400_000
 """Bytes of one notebook, outputs included."""
 
@@ -72,14 +75,51 @@ def build(source, target, *, timeout=900):
         nbclient.exceptions.CellExecutionError: if a cell fails; the notebook that was there stays.
         ValueError: if an output cannot be published (see `complaints`), with all reasons.
     """
-    import nbformat
-    from nbclient import NotebookClient
-
     notebook = read(source)
     code = digest(notebook)
+    _execute(notebook, target, timeout)
+    _write(notebook, code, source, target)
+
+
+def refresh(source, target, *, timeout=900):
+    """Write the notebook with new outputs of the cells tagged "study", and those that it had of all others.
+
+    The chapter runs in fast mode for that: what is shown of the study follows from its files, not from how long others ran.
+
+    Raises:
+        ValueError: if another code cell changed, or if an output cannot be published; the notebook that was there stays.
+        nbclient.exceptions.CellExecutionError: if a cell fails; the notebook that was there stays.
+    """
+    import nbformat
+
+    notebook, before = read(source), nbformat.read(target, as_version=4)
+    code = digest(notebook)
+    kept = [cell for cell in before.cells if cell.cell_type == "code" and not _is_study(cell)]
+    mine = [cell for cell in notebook.cells if cell.cell_type == "code" and not _is_study(cell)]
+    if [cell.source for cell in mine] != [cell.source for cell in kept]:
+        raise ValueError(f"{source.name}: cells that are not tagged {STUDY!r} changed; build the chapter as a whole")
+    _execute(notebook, target, timeout, MGCBOOK_FAST="1")
+    for cell, old in zip(mine, kept, strict=True):
+        cell.outputs = old.outputs
+    _write(notebook, code, source, target)
+
+
+def _is_study(cell):
+    return STUDY in cell.metadata.get("tags", [])
+
+
+def _execute(notebook, target, timeout, **environment):
+    """Run all cells in a fresh kernel, in the folder of the notebook."""
+    from nbclient import NotebookClient
+
     folder = {"metadata": {"path": str(target.parent)}}
     client = NotebookClient(notebook, timeout=timeout, record_timing=False, store_widget_state=False, resources=folder)
-    client.execute(env=_environment())
+    client.execute(env={**_environment(), **environment})
+
+
+def _write(notebook, code, source, target):
+    import nbformat
+
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(_without_widget, cell.outputs) if output is not None]
@@ -144,12 +184,17 @@ def complaints(notebook, size):
     return found
 
 
+def _shows_study(source):
+    return any(map(_is_study, read(source).cells))
+
+
 def main(arguments=None):
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m mgcbook.book.build", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="beginnings of chapter names, for example 04")
     parser.add_argument("--all", action="store_true", help="execute every chapter, changed or not")
     parser.add_argument("--check", action="store_true", help="only say which notebooks are not current")
+    parser.add_argument("--study", action="store_true", help="only show the numbers of mgcbook study anew, in chapters that do")
     options = parser.parse_args(arguments)
     chosen = [path for path in sources() if not options.names or path.stem.startswith(tuple(options.names))]
     if not chosen:
@@ -159,9 +204,10 @@ def main(arguments=None):
     if options.check:
         print("\n".join(f"{path.stem}: not current" for path in stale) or "all notebooks are current")
         return 1 if stale else 0
-    for path in chosen if options.all or options.names else stale:
+    make, chosen = (refresh, [*filter(_shows_study, chosen)]) if options.study else (build, chosen)
+    for path in chosen if options.all or options.names or options.study else stale:
         start, target = time.perf_counter(), target_of(path)
-        build(path, target)
+        make(path, target)
         print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB in {time.perf_counter() - start:.1f} s", flush=True)
     return 0
 

@@ -6,6 +6,11 @@ import nbformat
 import pytest
 
 from mgcbook.book import build
+from mgcbook.book.sketches import study
+from mgcbook.programs.study_files import results_folder
+from mgcbook.programs.study_fits import fits_table
+from mgcbook.programs.study_report import ablation_table, benchmark_table, load_results, photographs_table
+from mgcbook.programs.study_statistics import Ablation
 
 SOURCES = build.sources()
 TOY = "# %% [markdown]\n# # Toy\n\n# %% tags=['parameters']\nsteps = 4\n\n# %%\nsteps + 1\n\n# %%\nsteps + 1\n"
@@ -77,6 +82,40 @@ def test_a_failing_cell_leaves_the_old_notebook(toy):
     assert target.read_text() == "the old one"
 
 
+def test_numbers_of_the_study_are_shown_anew_and_all_else_is_kept(toy):
+    number = toy.with_name("number.txt")
+    shows = f"\n# %% tags=['study']\nfrom pathlib import Path\nPath({str(number)!r}).read_text()\n"
+    toy.write_text(TOY.replace("steps = 4", "import os\nsteps = 3 if os.environ.get('MGCBOOK_FAST') == '1' else 4"))
+    target = build.target_of(toy)
+    build.build(toy, target)
+    toy.write_text(toy.read_text() + shows)
+    for text in ("one", "two"):
+        number.write_text(text)
+        build.refresh(toy, target)
+        *others, last = nbformat.read(target, as_version=4).cells
+        assert build.is_current(toy, target) and last.outputs[0].data["text/plain"] == repr(text)
+        assert others[2].outputs[0].data["text/plain"] == "5"  # of the whole run, not of the fast one
+    refreshed = target.read_bytes()
+    build.build(toy, target)
+    assert target.read_bytes() == refreshed
+    toy.write_text(toy.read_text().replace("steps + 1", "steps + 2"))
+    with pytest.raises(ValueError, match="build the chapter as a whole"):
+        build.refresh(toy, target)
+    assert target.read_bytes() == refreshed
+
+
+@pytest.mark.parametrize(
+    "chapter, part, draw",
+    [("12", "ablation", ablation_table), ("12", "ablation", lambda numbers: Ablation(numbers).sentences()),
+     ("12", "fits", fits_table), ("14", "benchmark", benchmark_table), ("14", "photographs", photographs_table)],
+)  # fmt: skip
+def test_chapters_say_what_the_numbers_of_the_study_say(chapter, part, draw):
+    (source,) = (path for path in SOURCES if path.stem.startswith(chapter))
+    notebook = nbformat.read(build.target_of(source), as_version=4)
+    said = [output.get("data", {}).get("text/markdown") for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert study.shown(load_results(results_folder()), part, draw).data in said, "python -m mgcbook.book.build --study"
+
+
 def executed(*outputs):
     cell = nbformat.v4.new_code_cell("x", id="c0", execution_count=1, outputs=list(outputs))
     return nbformat.v4.new_notebook(cells=[cell])
@@ -121,6 +160,9 @@ def test_the_command_line(monkeypatch, capsys):
     monkeypatch.setattr(build, "build", lambda source, target: built.append(source.stem))
     assert build.main([]) == 0 and built == []
     assert build.main([SOURCES[0].stem[:2]]) == 0 and built == [SOURCES[0].stem]
+    monkeypatch.setattr(build, "refresh", lambda source, target: built.append(f"{source.stem[:2]} anew"))
+    assert build.main(["--study"]) == 0 and built[1:] == ["12 anew", "14 anew"]
+    assert build.main(["--study", "14"]) == 0 and built[3:] == ["14 anew"]
 
 
 @pytest.mark.slow

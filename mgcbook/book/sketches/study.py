@@ -28,8 +28,8 @@ def by_yaw(content):
     """Fig. 7b from the numbers of an ablation; -> Picture."""
     from mgcbook.book.picture import LINE, Picture
 
-    figure = Picture(4.8, 2.6, alt=CAPTIONS["figure-7b"])
-    axes = figure.add_axes((0.12, 0.18, 0.85, 0.78))
+    figure = Picture(4.6, 2.4, alt=CAPTIONS["figure-7b"])
+    axes = figure.add_axes((0.12, 0.19, 0.85, 0.77))
     plot_by_yaw(axes, content, (ORANGE, BLUE, "#8a8780"))
     axes.grid(color=LINE, linewidth=0.6)
     axes.legend(fontsize=8.5, frameon=False)
@@ -42,7 +42,7 @@ def looks(content):
     if not examples.faces:
         return "*No examples were kept.*"
     examples.faces = examples.faces[::2]
-    return image_row([comparison(examples) / 255.0], width=5.8, alt=CAPTIONS["figure-6"])
+    return image_row([comparison(examples) / 255.0], width=5.0, alt=CAPTIONS["figure-6"])
 
 
 def by_person(entry, metric):
