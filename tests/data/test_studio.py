@@ -247,7 +247,11 @@ def test_the_longest_programs_fit(kind, furniture):
 def test_what_a_field_cannot_be():
     sheet = Sheet(8, 18)
     row, _ = sheet.plane()
-    for mistake in (lambda: np.cumsum(row), lambda: row**3, lambda: row + np.ones(5), lambda: row[0], lambda: row.mean(0)):
+    mistakes = (
+        lambda: np.cumsum(row), lambda: np.add.reduce(row), lambda: np.add(row, 1, where=False), lambda: np.cos(row),
+        lambda: row**3, lambda: row + np.ones(5), lambda: row[0], lambda: row.mean(0),
+    )  # fmt: skip
+    for mistake in mistakes:
         with pytest.raises(TypeError):
             mistake()
     long = row
@@ -275,8 +279,11 @@ def test_blur_is_that_of_scipy(rng, sigma):
 def test_cameras_are_those_of_the_sensor(rng, size):
     """Many cameras at once, each with its own settings, and one after the other."""
     picture = np.clip(gaussian_filter(rng.random((size, size, 3)), (3, 3, 0)) * 3 - 1, 0, 1.3).astype(np.float32)
+    picture[:, ::4] *= 0.3  # edges, at which a lens that is out of focus shows
+    picture[3:9] *= 1.3 / picture[3:9].max()  # more light than a camera stores
     settings = [sensor.sample_sensor(np.random.default_rng(seed)) for seed in range(12)]
     settings[0] |= {"grey": True, "vignette": 0.1}
+    settings[1] |= {"blur": sensor.MOST_BLUR}
     rows = np.array([[*(one[name] for name in ("blur", "gamma", "lift", "vignette", "grey", "shot", "read")),
                       *(one["gain"] * one["white"])] for one in settings], np.float32)  # fmt: skip
     steps = np.stack([sensor.steps_of(one["quality"]).reshape(3, 64) for one in settings])
