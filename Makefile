@@ -92,6 +92,7 @@ weights: $(STAMP) ## Train a small network that finds faces without landmarks, f
 	@$(PY) -m mgcbook train --preset portable-start --run runs/portable-start $(ARGS)
 	@$(PY) -m mgcbook train --preset portable --run runs/portable $(ARGS)
 	@$(PY) -m mgcbook pack runs/portable mgcbook/weights/network.safetensors
+	@$(PY) -m mgcbook study report --no-figures
 lint: $(STAMP) ## Check the style with ruff
 	@$(PY) -m ruff --version >/dev/null 2>&1 || { echo "ruff is in the extra 'dev': make setup EXTRAS=dev"; exit 1; }
 	@$(PY) -m ruff check .
