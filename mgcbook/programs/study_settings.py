@@ -22,6 +22,7 @@ MULTI_VIEW = ("pixel", "depth", "epipolar")
 NETWORK = ("image_size", "face", "depth", "width", "rotation_scale", "translation_scale", "turn_about_face")
 """Settings that weights fit to."""
 WARMUP, BASELINE, FULL, NO_MAP = "warm-up", "2D", "all + covisible map", "all, no covisible map"
+REPROJECTED = "all, depth reprojected"
 """Names of rows that others are compared with."""
 
 
