@@ -17,7 +17,7 @@ from mgcbook.programs.study_ablation import START, Study
 from mgcbook.programs.study_figures import write_figures
 from mgcbook.programs.study_files import read_json, write_json
 from mgcbook.programs.study_report import report
-from mgcbook.programs.study_settings import BASELINE, FULL, MULTI_VIEW, NO_MAP, folder_of, load_scale
+from mgcbook.programs.study_settings import BASELINE, FULL, MULTI_VIEW, NO_MAP, REPROJECTED, folder_of, load_scale
 from mgcbook.programs.study_statistics import Ablation
 from mgcbook.programs.train import CHECKPOINTS
 
@@ -213,6 +213,8 @@ def test_two_standard_deviations():
     clear, unclear = ([0.9 - 1 - 0.01 * i for i in range(4)], [-0.01, 0.01, -0.02, 0.0])
     assert "more than two standard deviations lower" in made_up({FULL: clear}).geometry(("spread_mm",))[0]
     assert "not lower by two" in made_up({FULL: unclear}).geometry(("spread_mm",))[0]
+    steady = made_up({REPROJECTED: [-0.05, -0.051, -0.049, -0.05]}).geometry(("plane_mm",))  # seeds of 2D: 0.05 apart
+    assert "more than two standard deviations of the difference lower" in steady[0] and REPROJECTED in steady[0]
 
 
 def test_one_seed_proves_nothing():
