@@ -96,8 +96,10 @@ def _recipe(shipped):
     return ["## What it learned from", "Made-up faces alone, drawn by `mgcbook.data.synthetic`: the built-in generator's "
             "shapes, skin, light, rooms, hair, hats, glasses and hands. No photograph or scan of anybody, no licensed data and "
             "no weights of somebody else. It was told the coefficients and pose of every face (`mgcbook.learning.supervised`).",
-            "## Recipe", "`make weights` trains it on a processor, stage after stage, and puts it here. Of the same machine and "
-            "library versions it has the same bits.", _table(("setting", *(f"`{name}`" for name in stages)), rows),
+            "## Recipe", "`make weights` trains it on a processor, stage after stage, and puts it here. On one machine, with "
+            "the same libraries and the same state of this package, a training has the same bits; the first stage of this file "
+            "was trained by an earlier state, so that yours will be another network of the same kind.",
+            _table(("setting", *(f"`{name}`" for name in stages)), rows),
             *([f"Other than in the preset: {', '.join(other)}."] if other else [])]  # fmt: skip
 
 
