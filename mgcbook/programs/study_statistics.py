@@ -131,7 +131,7 @@ class Ablation:
         verdict = "not lower by two standard deviations"
         if found.difference < -2 * max(spread, found.deviation):
             verdict = "more than two standard deviations lower"
-        elif found.difference < -2 * found.deviation:
+        elif found.p_seeds is not None and found.difference < -2 * found.deviation:
             verdict = "more than two standard deviations of the difference lower, though trainings themselves vary more"
         return (f"{METRICS[metric]}: {np.mean(base):.3f} with 2D losses only, {np.mean(ours):.3f} with {row!r}; {verdict} "
                 f"(difference {found.difference:+.3f}, its deviation over seeds {found.deviation:.3f}, that of 2D only "

@@ -218,6 +218,7 @@ def test_two_standard_deviations():
 
 
 def test_one_seed_proves_nothing():
+    assert "not lower by two" in made_up({FULL: [-0.5]}, seeds=1).geometry(("spread_mm",))[0]
     found = made_up({"2D+pixel": [-0.5]}, seeds=1)
     assert found.compare("2D+pixel").p_seeds is None
     assert "cannot be told" in found.sentences()[0]

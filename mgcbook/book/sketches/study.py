@@ -11,7 +11,7 @@ def shown(results, part, draw):
 
     Args:
         results: as `mgcbook.programs.study_report.load_results` gives.
-        part: "benchmark", "ablation" or "photographs".
+        part: "benchmark", "ablation", "photographs" or "fits".
         draw: numbers of that part -> text, list of text, or Picture; not called if there are none.
     """
     from IPython.display import Markdown
