@@ -18,7 +18,8 @@ NOISE_MM, NOISE_COLOR = 6.0, 1.0
 """What a mode has to move in the sum over all vertices to be told from bumps and freckles: root of the sum of squares."""
 
 WIDE = {"single_share": 0.0, "target_yaw_degrees": 65.0, "gap_degrees": (10.0, 36.0), "max_yaw_degrees": 86.0,
-        "pitch_degrees": 13.0, "roll_degrees": 9.0, "shift": 0.08, "zoom": 0.12, "occluders": 0.5}  # fmt: skip
+        "pitch_degrees": 13.0, "roll_degrees": 9.0, "shift": 0.08, "zoom": 0.12, "occluders": 0.5, "unruly": 0.5, "identity": 1.2,
+        "expression": 1.15}  # fmt: skip
 """Settings of `SyntheticConfig` for pictures as a face box cuts them out, up to profiles: from one look the network finds the
 landmarks that align the next."""
 

@@ -60,6 +60,12 @@ def tube(path, radius, columns=5, closed=False):
     return (path[:, None] + np.broadcast_to(radius, len(path))[:, None, None] * ring).reshape(-1, 3)
 
 
+def smooth(x):
+    """From 0 to 1 without a kink, as x goes from 0 to 1; what lies outside stays at 0 or 1."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
 @check_shapes(triangles="int F 3")
 def holes(triangles):
     """The closed boundaries of a mesh, each a ring of vertices in order, longest first; (F, 3) -> list of (n,) int arrays."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgcbook.data.backgrounds import colour
-from mgcbook.data.meshes import column, ellipsoid, grid_triangles, holes, tube
+from mgcbook.data.hair import SHELL, covering, head_of
+from mgcbook.data.meshes import column, ellipsoid, grid_triangles, holes, smooth, tube
 from mgcbook.face.normals import vertex_normals
 
-SHELL = 15, 44
-"""Rows and columns of the sheet that is hair, hat or hood."""
 FINGERS = 5
 
 
@@ -69,19 +68,20 @@ class Surroundings:
     """Names of what can hide the face: fringe, long hair, hat, hood, glasses, sunglasses, hand, thing."""
 
 
-def sample_surroundings(rng, parts, model, vertices, albedo, *, occluders=0.3):
+def sample_surroundings(rng, parts, model, vertices, albedo, *, occluders=0.3, unruly=0.0):
     """Random surroundings of one face; (V, 3) mm, (V, 3) -> Surroundings.
 
     Args:
         occluders: chance of something that hides a part of the face (glasses, a hand, a hat, a fringe).
+        unruly: chance of hair that no edge of the face can be told by, see `mgcbook.data.hair`.
     """
     landmarks = vertices[model.landmark_vertices].astype(float)
     skin_color = np.median(albedo[model.regions["skin"]], axis=0) if "skin" in model.regions else np.median(albedo, axis=0)
-    head = _head(vertices, landmarks)
+    head = head_of(vertices, landmarks)
     made = _body(rng, head, skin_color)
     worn = []
     hides = rng.random(4) < occluders * np.array([0.45, 0.5, 0.35, 0.35])
-    made |= _shell(rng, head, hides[0], hides[1] and not hides[0], worn)
+    made |= covering(rng, head, skin_color, hides[0], hides[1] and not hides[0], worn, unruly)
     if hides[2]:
         made |= _glasses(rng, landmarks, worn)
     if hides[3]:
@@ -90,31 +90,10 @@ def sample_surroundings(rng, parts, model, vertices, albedo, *, occluders=0.3):
     return _assemble(parts, made, tuple(worn))
 
 
-@dataclass(frozen=True)
-class _Head:
-    center: np.ndarray
-    radii: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    chin: np.ndarray
-    brow: float
-
-
-def _head(vertices, landmarks):
-    """An ellipsoid that continues the forehead backwards, scaled to this face."""
-    left, right, chin = landmarks[16], landmarks[0], landmarks[8]
-    width = (left[0] - right[0]) / 2
-    center = np.array([(left[0] + right[0]) / 2, landmarks[27, 1] + 24, (left[2] + right[2]) / 2 - 6])
-    radii = np.array([1.03 * width, 1.22 * width, 1.28 * width])
-    forehead = vertices[vertices[:, 1] > np.quantile(vertices[:, 1], 0.86)]
-    radii = radii * np.median(np.linalg.norm((forehead - center) / radii, axis=1))
-    return _Head(center, radii, left, right, chin, landmarks[17:27, 1].mean())
-
-
 def _body(rng, head, skin_color):
     skull = ellipsoid(head.center, 0.975 * head.radii, 12, 28)
     wide = (head.left[0] - head.right[0]) / 2
-    above = _smooth((skull[:, 1] - head.brow - 0.35 * wide) / (0.4 * wide))  # behind the face the skull stays back
+    above = smooth((skull[:, 1] - head.brow - 0.35 * wide) / (0.4 * wide))  # behind the face the skull stays back
     skull[:, 2] = np.minimum(skull[:, 2], head.center[2] + (0.4 + 0.6 * above) * head.radii[2])
     chin, back = head.chin[1], head.center[2]
     neck = column(
@@ -134,63 +113,6 @@ def _body(rng, head, skin_color):
         points = points + np.outer(points[:, 2], [-0.5 * side, 0, 0]) + np.outer(points[:, 1], [0, 0, -np.tan(turn)])
         made[name] = points + at + [side * 0.05 * wide, 0.02 * wide, -0.12 * wide], skin_color * [1.0, 0.92, 0.9], 0.6, 0.1
     return made
-
-
-def _shell(rng, head, fringe, hat, worn):
-    """Hair, hat or hood: a sheet over the head that ends at a chosen height in front, at the sides and behind."""
-    style = "bald" if rng.random() < 0.1 else rng.choice(("short", "medium", "long"), p=(0.5, 0.2, 0.3))
-    color = _hair_color(rng)
-    thick, front, side, back = 0.07, rng.uniform(54, 64), rng.uniform(74, 90), rng.uniform(100, 125)
-    if style in ("medium", "long"):
-        thick, side, back = rng.uniform(0.08, 0.16), rng.uniform(95, 120), 140
-    if style == "long":
-        side, back = rng.uniform(140, 200), 200
-    if style == "bald" and not hat:
-        return {}
-    rough = 0.035
-    if fringe:
-        front, thick = rng.uniform(62, 82), max(thick, 0.1)
-        worn.append("fringe")
-    elif style == "long":
-        worn.append("long hair")
-    if hat:
-        color, rough, thick = colour(rng), 0.006, rng.uniform(0.1, 0.2)
-        front = side = back = rng.uniform(58, 72)
-        if rng.random() < 0.3:  # a hood or a scarf
-            side, back, rough = 190, 200, 0.015
-            front = rng.uniform(50, 62)
-        worn.append("hood" if side > 100 else "hat")
-    points, edge = _draped(rng, head, 1 + thick, front, side, back, rough)
-    streaks = 1 + (0.02 if hat else 0.13) * rng.standard_normal(SHELL[1])[None, :, None] * np.ones((SHELL[0], 1, 1))
-    made = {"shell": (points, np.clip(color * streaks, 0, 1).reshape(-1, 3), 0.0, 0.02 if hat else 0.12)}
-    if hat and side <= 100 and rng.random() < 0.5:
-        made["visor"] = _visor(edge, rng.uniform(35, 65)), np.clip(color * rng.uniform(0.5, 1.1), 0, 1), 0.0, 0.05
-    return made
-
-
-def _draped(rng, head, factor, front, side, back, rough):
-    """Points of the sheet, and its lower edge; angles in degrees from the top of the head; -> (R * C, 3), (C, 3)."""
-    rows, columns = SHELL
-    around = np.linspace(-np.pi, np.pi, columns, endpoint=False)
-    parting = rng.uniform(-0.35, 0.35)
-    to_side = _smooth((np.abs(around - parting) - np.deg2rad(rng.uniform(38, 50))) / 0.55)
-    to_back = _smooth((np.abs(around) - np.deg2rad(105)) / 0.5)
-    end = np.deg2rad(front + (side - front) * to_side + (back - side) * to_back) * (1 + 0.03 * rng.standard_normal(columns))
-    down = np.linspace(0.02, 1, rows)[:, None] * end
-    level = np.minimum(down, np.pi / 2)
-    radius = np.sin(level) * factor * (1 + rough * rng.standard_normal((rows, columns)))
-    height = np.cos(level) * factor - np.maximum(down - np.pi / 2, 0)  # below the widest place it hangs straight down
-    unit = np.stack([radius * np.sin(around), height, radius * np.cos(around)], axis=-1)
-    points = head.center + head.radii * unit
-    return points.reshape(-1, 3), points[-1]
-
-
-def _visor(edge, reach):
-    front = edge[np.abs(np.linspace(-np.pi, np.pi, len(edge), endpoint=False)) < np.deg2rad(62)]
-    front = front[np.linspace(0, len(front) - 1, 16).round().astype(int)]
-    bow = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 16))[:, None]
-    steps = np.linspace(0, 1, 4)[:, None, None]
-    return (front + steps * bow * np.array([0.0, -0.25, 1.0]) * reach).reshape(-1, 3)
 
 
 def _glasses(rng, landmarks, worn):
@@ -273,17 +195,6 @@ def _assemble(parts, made, worn):
         vertex, triangle = vertex + vertices, triangle + faces
     normals = vertex_normals(points[None], parts.triangles)[0]
     return Surroundings(points, normals.astype(np.float32), np.clip(colors, 0, 1), skin, gloss, active, worn)
-
-
-def _hair_color(rng):
-    brightness, red, grey = rng.beta(1.1, 2.6), rng.uniform(0, 1), rng.random() < 0.15
-    color = np.array([0.06, 0.045, 0.04]) + brightness * np.array([0.75, 0.55 - 0.15 * red, 0.34 - 0.16 * red])
-    return np.full(3, rng.uniform(0.3, 0.8)) if grey else color
-
-
-def _smooth(x):
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _rolled(points, angle):

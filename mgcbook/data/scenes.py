@@ -19,8 +19,8 @@ from mgcbook.errors import UsageError
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, euler_from_rotation, project, rotation_from_euler, transform
 
 LIMITS = {"seed": (0, 2**32 - 1), "size": (16, 4096), "views": (1, 64), "single_share": (0, 1), "target_yaw_degrees": (0, 89),
-          "max_yaw_degrees": (0, 89), "detail": (0, 5), "occluders": (0, 1), "supersample": (1, 8), "perspective": (0.1, 10),
-          "harshness": (0.1, 10)}  # fmt: skip
+          "max_yaw_degrees": (0, 89), "detail": (0, 5), "occluders": (0, 1), "unruly": (0, 1), "supersample": (1, 8),
+          "perspective": (0.1, 10), "harshness": (0.1, 10)}  # fmt: skip
 """Smallest and largest value of settings."""
 
 
@@ -60,6 +60,8 @@ class SyntheticConfig:
     """Root mean square of the bumps that no mode of the model has, in mm."""
     occluders: float = 0.3
     """How often something hides a part of the face."""
+    unruly: float = 0.0
+    """How often hair has the colour of skin, falls in clumps and lies on the cheeks."""
     perspective: float = 1.0
     """So many times nearer the camera stands, with a lens so many times wider; 1: the paper's five metres."""
     harshness: float = 1.0
@@ -124,7 +126,8 @@ def build_scene(rng, model, parts, main, face, yaw, config):
     vertices, colors = decode(model, face)
     waves = sample_waves(rng, config.detail)
     vertices = vertices + bumps(model, waves)
-    surroundings = sample_surroundings(rng, parts, model, vertices, colors, occluders=config.occluders)
+    worn = {"occluders": config.occluders, "unruly": config.unruly}
+    surroundings = sample_surroundings(rng, parts, model, vertices, colors, **worn)
     rotation, translation = sample_poses(rng, model, vertices, main, yaw, config)
     pose = camera_from_model(rotation, translation, main)
     single = np.float32
