@@ -160,7 +160,7 @@ PRESETS = {
     ),
     "portable-start": replace(PORTABLE, steps=22_500, image_size=64, learning_rate=1.2e-3, augmentation=1.0),
     "portable-middle": replace(PORTABLE, steps=26_000, pretrained="runs/portable-start", seed=1),
-    "portable": replace(PORTABLE, steps=36_000, triples=30_000, pretrained="runs/portable-middle", seed=2),
+    "portable": replace(PORTABLE, steps=32_000, triples=24_000, pretrained="runs/portable-middle", seed=2),
 }
 """paper: Sec. 4, days on a GPU. classroom: the same steps with a narrow network and small images, minutes on a CPU.
 portable-start, -middle and portable: a small network that is told the truth of made-up faces, to be used without landmarks. It
