@@ -235,6 +235,7 @@ INNER = {
     "data.builtin": "makes the built-in face, from its own numbers",
     "data.scenes": "makes synthetic faces, from its own numbers",
     "data.occluders": "makes synthetic faces",
+    "data.hair": "makes synthetic faces",
     "data.portraits": "makes synthetic faces",
     "data.meshes": "makes synthetic faces",
     "data.backgrounds": "makes synthetic faces",

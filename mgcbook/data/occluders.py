@@ -65,7 +65,7 @@ class Surroundings:
     active: np.ndarray
     """(F,) bool: triangles that are drawn."""
     worn: tuple
-    """Names of what can hide the face: fringe, long hair, hat, hood, glasses, sunglasses, hand, thing."""
+    """Names of what can hide the face: fringe, long hair, unruly hair, hat, hood, glasses, sunglasses, hand, thing."""
 
 
 def sample_surroundings(rng, parts, model, vertices, albedo, *, occluders=0.3, unruly=0.0):

@@ -63,6 +63,7 @@ def test_an_item_does_not_depend_on_its_batch(faces, batch):
         assert_array_equal(again[name][0], batch[name][1])
 
 
-def test_turned_faces_are_among_them(faces):
-    yaw = np.concatenate([faces.faces.item(i)["truth"]["rotation"][:, 1] for i in range(12)])
-    assert np.rad2deg(np.abs(yaw)).max() > 60
+def test_turned_faces_and_unruly_hair_are_among_them(faces):
+    scenes = [scene for i in range(12) for scene in faces.faces.scenes(i)[2]]
+    assert np.rad2deg(np.abs([scene.rotation_offset[:, 1] for scene in scenes])).max() > 60
+    assert 2 < sum("unruly hair" in scene.surroundings.worn for scene in scenes) < 10

@@ -27,7 +27,7 @@ from tests import fake_gpu
 from tests.strict_device import DeviceArray, capturable, to_device
 
 SIZE, COUNT = 48, 5
-CONFIG = SyntheticConfig(size=SIZE, single_share=0.4, occluders=0.6, seed=3)
+CONFIG = SyntheticConfig(size=SIZE, single_share=0.4, occluders=0.6, unruly=0.6, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,7 @@ def test_pictures_are_those_of_the_items(recipes, batch, made, monkeypatch):
     items = items_with_noise_of(batch["seed"], recipes.faces, monkeypatch)
     assert_array_equal(batch["flags"], items["flags"])
     assert len(set(items["flags"])) == 2, "photographs of one moment and of several"
+    assert any("unruly hair" in scene.surroundings.worn for i in range(COUNT) for scene in recipes.faces.scenes(i)[2])
     assert_array_equal(batch["landmarks"], items["landmarks"])
     images, skin = (made[name].reshape(items[name].shape) for name in ("images", "skin"))
     assert images.dtype == skin.dtype == np.float32
