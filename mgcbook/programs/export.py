@@ -15,6 +15,7 @@ from mgcbook.errors import DataError
 from mgcbook.face.camera import Camera, euler_from_rotation
 from mgcbook.files import atomic_write
 from mgcbook.learning.coefficients import Layout
+from mgcbook.programs import mesh_files
 from mgcbook.programs.pictures import draw
 
 FORMAT = "mgcbook face 1"
@@ -49,7 +50,7 @@ def write_mesh(path, vertices, triangles, colors=None):
         ResourceError: if the file cannot be written; what was there before stays.
     """
     path = Path(path)
-    writers = {".obj": _obj, ".ply": _ply, ".glb": _glb}
+    writers = {".obj": mesh_files.obj, ".ply": mesh_files.ply, ".glb": mesh_files.glb}
     if path.suffix.lower() not in writers:
         raise DataError(f"{path}: expected a name ending in {', '.join(writers)}")
     vertices, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(triangles)
@@ -66,46 +67,6 @@ def write_mesh(path, vertices, triangles, colors=None):
     data = writers[path.suffix.lower()](vertices, triangles, colors)
     with atomic_write(path) as file:
         file.write(data)
-
-
-def _obj(vertices, triangles, colors):
-    """OBJ with "v x y z r g b", the form that MeshLab, Blender and CloudCompare read."""
-    columns = vertices if colors is None else np.concatenate([vertices, colors], axis=1)
-    lines = ["# mgcbook; millimetres; x to the subject's left, y up, z out of the face"]
-    lines += ["v " + " ".join(f"{value:.4f}" for value in row) for row in columns.tolist()]
-    lines += [f"f {a} {b} {c}" for a, b, c in (triangles + 1).tolist()]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _ply(vertices, triangles, colors):
-    return _trimesh(vertices, triangles, colors).export(file_type="ply")
-
-
-def _glb(vertices, triangles, colors):
-    if colors is not None:  # the standard wants linear light at vertices; viewers turn it back
-        colors = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
-    from trimesh.exchange.gltf import export_glb
-
-    scene = _trimesh(vertices / 1000, triangles, colors).scene()
-    return export_glb(scene, include_normals=True, tree_postprocessor=_skin_material)
-
-
-def _skin_material(tree):
-    """Without a material glTF means metal, and a metal face is black: ours is dull and seen from both sides."""
-    matte = {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0, "roughnessFactor": 0.7}
-    tree["materials"] = [{"name": "skin", "pbrMetallicRoughness": matte, "doubleSided": True}]
-    for mesh in tree["meshes"]:
-        for primitive in mesh["primitives"]:
-            primitive["material"] = 0
-
-
-def _trimesh(vertices, triangles, colors):
-    import trimesh
-
-    rgba = None
-    if colors is not None:
-        rgba = np.concatenate([np.round(colors * 255), np.full((len(colors), 1), 255)], axis=1).astype(np.uint8)
-    return trimesh.Trimesh(vertices, triangles, vertex_colors=rgba, process=False)
 
 
 # ---------------------------------------------------------------- numbers

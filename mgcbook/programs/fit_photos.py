@@ -16,11 +16,10 @@ from mgcbook.data.skin import skin_weight
 from mgcbook.errors import DataError, UsageError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.kernels.compiling import announce
-from mgcbook.learning.decoder import Decoder
 from mgcbook.programs.config import at_least
 from mgcbook.programs.finding import open_finder
 from mgcbook.programs.fit import FitConfig, fit_steps
-from mgcbook.programs.reconstruct import open_model, open_photo
+from mgcbook.programs.reconstruct import open_decoders, open_photo
 from mgcbook.programs.results import Reconstruction, print_table, write_results
 from mgcbook.programs.trained import shipped_weights
 
@@ -62,8 +61,8 @@ def run(options: FitOptions):
     if not options.photos:
         raise UsageError("photos: expected at least one, got none; `mgcbook fit sample` takes the one that comes along")
     opened = [open_photo(photo, who) for photo, who in zip(options.photos, who_finds(options), strict=True)]
-    decoder = Decoder(open_model(options.face), PAPER_CAMERA.resized(options.size, options.size))
-    results = fit_photos(opened, decoder, options.fit, device=options.device)
+    decoder, shown = open_decoders(options.face, PAPER_CAMERA.resized(options.size, options.size))
+    results = [result._replace(decoder=shown()) for result in fit_photos(opened, decoder, options.fit, device=options.device)]
     folder = options.out or Path("runs") / results[0].name
     for place, result in enumerate(results, 1):
         print(f"{result.name}: mean landmark error {result.landmark_error_percent():.2f} % of the face's box")
