@@ -88,8 +88,9 @@ matrix: $(STAMP) ## Run the tests under every Python found, with the newest and 
 	@$(PY) tests/matrix.py $(ARGS)
 fuzz: $(STAMP) ## Give damaged files to every reader for FUZZ_MINUTES (10); findings in runs/fuzz
 	@$(PY) -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
-weights: $(STAMP) ## Train a small network that finds faces without landmarks, for this copy of the package (two hours)
+weights: $(STAMP) ## Train a small network that finds faces without landmarks, for this copy of the package (four hours)
 	@$(PY) -m mgcbook train --preset portable-start --run runs/portable-start $(ARGS)
+	@$(PY) -m mgcbook train --preset portable-middle --run runs/portable-middle $(ARGS)
 	@$(PY) -m mgcbook train --preset portable --run runs/portable $(ARGS)
 	@$(PY) -m mgcbook pack runs/portable mgcbook/weights/network.safetensors
 	@$(PY) -m mgcbook study report --no-figures

@@ -32,7 +32,7 @@ class TrainConfig:
     width: int = 64
     """Channels of the ResNet's first layer; 64 is the standard."""
     pretrained: str = ""
-    """Start from these weights: a torchvision .pth or a .safetensors file; empty: random ones."""
+    """Start from these weights: a torchvision .pth, a .safetensors file or the folder of a run; empty: random ones."""
     learning_rate: float = 1e-4
     """Of Adam, at the start (Sec. 4: 1e-4)."""
     schedule: Literal["constant", "cosine", "step"] = "constant"

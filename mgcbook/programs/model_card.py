@@ -1,10 +1,11 @@
 """The model card of the weights that come with the package: written by `mgcbook study report`, no number of it by hand.
 
-What it says comes from three places: the file with the weights (settings, seed, steps, date, fingerprint), the preset of the
-first stage, and the numbers of the study.
+What it says comes from three places: the file with the weights (settings, seed, steps, date, fingerprint), the presets of the
+stages before, and the numbers of the study.
 """
 
 import hashlib
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from mgcbook.programs.study_report import benchmark_table, photographs_table
 
 NAME = "README.md"
 """Of the card, beside the weights."""
-START, LAST = "portable-start", "portable"
-"""Presets of the two stages of `make weights`."""
+STAGES = "portable-start", "portable-middle", "portable"
+"""Presets of the stages of `make weights`; each goes on from the run before."""
 RECIPE = {"image_size": "width of the pictures, pixels", "steps": "steps", "batch": "faces a step, three views each",
           "triples": "different faces", "learning_rate": "learning rate of Adam", "schedule": "its schedule",
           "augmentation": "augmentation", "clip_norm": "longest gradient", "seed": "seed"}  # fmt: skip
@@ -86,21 +87,29 @@ def _head(shipped):
 
 
 def _recipe(shipped):
-    """Data, and settings of both stages; the second as the file says."""
-    last, usual = to_dict(shipped.config), to_dict(PRESETS[LAST])
-    stages = {LAST: {**last, "steps": _steps(shipped)}}
-    if last["pretrained"]:
-        stages = {START: to_dict(PRESETS[START]), **stages}
+    """Data, and settings of all stages; the last as the file says."""
+    last, usual = to_dict(shipped.config), to_dict(PRESETS[STAGES[-1]])
+    stages = {STAGES[-1]: {**last, "steps": _steps(shipped)}}
+    while before := _before(next(iter(stages.values()))):
+        stages = {before: to_dict(PRESETS[before]), **stages}
+    older = ["", "the first stage of this file was", "the first two stages of this file were"][len(stages) - 1]
+    if older:
+        older = f"; {older} trained by an earlier state, so that yours will be another network of the same kind"
     rows = [(label, *(stage[name] for stage in stages.values())) for name, label in RECIPE.items()]
     other = [f"{name} {last[name]!r} instead of {usual[name]!r}" for name in usual if last[name] != usual[name]]
     return ["## What it learned from", "Made-up faces alone, drawn by `mgcbook.data.synthetic`: the built-in generator's "
             "shapes, skin, light, rooms, hair, hats, glasses and hands. No photograph or scan of anybody, no licensed data and "
             "no weights of somebody else. It was told the coefficients and pose of every face (`mgcbook.learning.supervised`).",
             "## Recipe", "`make weights` trains it on a processor, stage after stage, and puts it here. On one machine, with "
-            "the same libraries and the same state of this package, a training has the same bits; the first stage of this file "
-            "was trained by an earlier state, so that yours will be another network of the same kind.",
+            f"the same libraries and the same state of this package, a training has the same bits{older}.",
             _table(("setting", *(f"`{name}`" for name in stages)), rows),
             *([f"Other than in the preset: {', '.join(other)}."] if other else [])]  # fmt: skip
+
+
+def _before(stage):
+    """The preset of the stage whose network a stage began with; None: with fresh weights."""
+    name = Path(stage["pretrained"]).name
+    return name if name in STAGES else None
 
 
 def _steps(shipped):

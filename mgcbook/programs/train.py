@@ -109,7 +109,8 @@ class TrainOptions:
     run: Path = Path("runs/classroom")
     """Folder of the run: settings, metrics, snapshots and checkpoints."""
     preset: str = "classroom"
-    """"classroom" (minutes on a CPU) or "paper" (days on a GPU): where the settings below start from."""
+    """Where the settings below start from: "classroom" (minutes on a CPU), "paper" (days on a GPU), or one of the stages of the
+    network that comes along, "portable-start", "portable-middle" and "portable" (an hour or two each on a CPU)."""
     config: Annotated[TrainConfig, arg(name="")] = TrainConfig()  # noqa: RUF009 (frozen)
 
 

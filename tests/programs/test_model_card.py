@@ -11,7 +11,7 @@ from skimage.color import lab2rgb
 
 from mgcbook.programs import study, study_report
 from mgcbook.programs.config import PRESETS
-from mgcbook.programs.model_card import LAST, NAME, START, model_card
+from mgcbook.programs.model_card import NAME, STAGES, model_card
 from mgcbook.programs.study_files import RESULTS, fingerprint
 from mgcbook.programs.study_report import load_results, run_report
 from mgcbook.programs.study_skin import TONES, skin_tones, typology_angle
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A packed network of the recipe's last stage, but small."""
-    config = replace(PRESETS[LAST], image_size=32, depth=10, width=4, seed=7)
+    config = replace(PRESETS[STAGES[-1]], image_size=32, depth=10, width=4, seed=7)
     return packed(tmp_path_factory.mktemp("weights") / "network.safetensors", config)
 
 
@@ -58,15 +58,36 @@ def test_it_says_what_the_file_says(weights):
     assert "not measured yet" in card
 
 
-def test_it_gives_both_stages_and_what_differs_from_the_preset(weights):
+def test_it_gives_all_stages_and_what_differs_from_the_preset(weights):
     card = model_card(weights, {})
-    first, last = PRESETS[START], PRESETS[LAST]
-    assert f"| setting | `{START}` | `{LAST}` |" in card
-    assert f"| steps | {first.steps} | 5 of {last.steps} |" in card
-    assert f"| seed | {first.seed} | 7 |" in card
-    assert f"| augmentation | {first.augmentation} | {last.augmentation} |" in card
+    first, middle, last = (PRESETS[name] for name in STAGES)
+    assert "| setting | `portable-start` | `portable-middle` | `portable` |" in card
+    assert f"| steps | {first.steps} | {middle.steps} | 5 of {last.steps} |" in card
+    assert f"| seed | {first.seed} | {middle.seed} | 7 |" in card
+    assert f"| augmentation | {first.augmentation} | {middle.augmentation} | {last.augmentation} |" in card
     assert "depth 10 instead of 18" in card and "batch" not in card.split("Other than")[1].split("\n")[0]
-    assert not first.pretrained and last.pretrained == f"runs/{START}"  # nobody else's weights, as the card says
+    assert "the same bits; the first two stages of this file were trained by an earlier state" in card
+    assert len({stage.seed for stage in (first, middle, last)}) == 3  # other faces in each, as the sum of `triples` tells
+
+
+def test_it_gives_as_many_stages_as_the_file_says(tmp_path):
+    """What is told is told of the file, not of the presets of today."""
+    small = replace(PRESETS["portable"], image_size=32, depth=10, width=4)
+    for pretrained, columns, told in (
+        ("runs/portable-start", "| `portable-start` | `portable` |", "; the first stage of this file was trained by an earlier"),
+        ("", "| `portable` |", "a training has the same bits."),
+    ):
+        card = model_card(packed(tmp_path / "network.safetensors", replace(small, pretrained=pretrained)), {})
+        assert f"| setting {columns}\n" in card and told in card
+
+
+def test_make_weights_trains_the_stages_one_after_the_other():
+    target = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nweights:")[1].split("\nlint:")[0]
+    lines = [line.split("-m mgcbook ")[1] for line in target.splitlines() if "-m mgcbook" in line]
+    trained = [f"train --preset {name} --run runs/{name} $(ARGS)" for name in STAGES]
+    assert lines == [*trained, f"pack runs/{STAGES[-1]} mgcbook/weights/network.safetensors", "study report --no-figures"]
+    begin = ["", *(f"runs/{name}" for name in STAGES[:-1])]  # nobody else's weights, as the card says
+    assert [PRESETS[name].pretrained for name in STAGES] == begin
 
 
 def test_numbers_of_other_weights_are_left_out(weights):
