@@ -103,6 +103,12 @@ class Decoder:
         """The pose camera_from_model of named coefficients; -> (rotation (B, 3, 3), translation (B, 3))."""
         return camera_from_model(parts["rotation"], parts["translation"], self.main, self.pivot)
 
+    def seen_by(self, camera):
+        """The same decoder for the pictures of another camera."""
+        other = copy.copy(self)
+        other.camera, other.main = camera, main_pose(to_host(self.model.mean), to_host(self.model.landmark_vertices), camera)
+        return other
+
     @check_shapes(pose="pose B")
     def translation_part(self, pose):
         """The translation coefficients, in mm, that give a pose; (rotation (B, 3, 3), translation (B, 3)) -> (B, 3)."""

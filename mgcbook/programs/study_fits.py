@@ -5,8 +5,9 @@
     one person, 2D losses      the three pictures share identity and albedo
     one person, all losses     and the multi-view losses compare the pictures (Eq. 6)
 
-No landmark is given: those of the network start the fit and count little in it. The last two rows ask Table 3's question without
-a training: what do the multi-view losses know of the shape that pictures and landmarks of one person do not?
+No landmark is given: those of the network start the fit and count little in it. Pictures are as large as `mgcbook reconstruct`
+fits them; the network sees them smaller. The last two rows ask Table 3's question without a training: what do the multi-view
+losses know of the shape that pictures and landmarks of one person do not?
 """
 
 from dataclasses import asdict, replace
@@ -14,8 +15,10 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from mgcbook.data import builtin
+from mgcbook.data.align import Similarity, warp_image
 from mgcbook.data.benchmark import SETS, benchmark_faces
 from mgcbook.data.skin import skin_weight
+from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.programs.fit import FitConfig, fit, from_found_landmarks
 from mgcbook.programs.study_benchmark import table, weights_file
 from mgcbook.programs.study_files import about, write_json
@@ -25,12 +28,14 @@ from mgcbook.programs.trained import open_trained
 
 ALONE, EACH, PERSON_2D, PERSON = "network alone", "each picture by itself", "one person, 2D losses", "one person, all losses"
 VIEWS = 3
+SIZE = PAPER_CAMERA.width
+"""Width of the pictures that are fitted, in pixels."""
 COLUMNS = {"nme_percent": "landmarks, %", "plane_scaled_mm": "shape, mm (ICP, scaled)", "vertex_mm": "shape, mm (rigid)",
            "vertex_scaled_mm": "shape, mm (scaled)", "depth_mm": "depth, mm", "rotation_degrees": "pose, °"}  # fmt: skip
 """Metric -> heading."""
 
 
-def fits(network, *, face="light", count=40, sets=("in-domain", "shifted"), config=FitConfig(), progress=None):
+def fits(network, *, face="light", count=40, sets=("in-domain", "shifted"), size=SIZE, config=FitConfig(), progress=None):
     """Measure network and fits; -> dict for JSON.
 
     Args:
@@ -38,15 +43,17 @@ def fits(network, *, face="light", count=40, sets=("in-domain", "shifted"), conf
         face: mesh of its face model.
         count: faces of each set.
         sets: which of the benchmark.
+        size: width of the pictures in pixels.
         config: how is fitted, apart from what `from_found_landmarks` changes.
         progress: called as progress(set, method, faces done).
     """
-    decoder, results = network.decoder, {}
+    decoder, results = network.decoder.seen_by(PAPER_CAMERA.resized(size, size)), {}
     config = from_found_landmarks(config)
     model = builtin.load_generator(face)
-    methods = {ALONE: network, **{name: fitter(network, each) for name, each in methods_of(config).items()}}
+    methods = {ALONE: sees_smaller(network)}
+    methods |= {name: fitter(network, decoder, each) for name, each in methods_of(config).items()}
     for name in sets:
-        faces = benchmark_faces(name, decoder.camera.width, model)
+        faces = benchmark_faces(name, size, model)
         trial, entry = TestSet(faces, decoder, count, keep=True), {}
         for method, predict in methods.items():
             told = None if progress is None else lambda done, at=(name, method): progress(*at, min(done, count))
@@ -54,7 +61,7 @@ def fits(network, *, face="light", count=40, sets=("in-domain", "shifted"), conf
             entry[method] = {"summary": found.summary(), "pictures": found.pictures, "of_faces": found.faces}
         results[name] = {"seed": faces.config.seed, "settings": SETS[name], "faces": count, "methods": entry,
                          "mean_face": nothing.summary()}  # fmt: skip
-    return {**about(), "metrics": METRICS, "fit": asdict(config), "sets": results}
+    return {**about(), "metrics": METRICS, "fit": asdict(config), "size": size, "sets": results}
 
 
 def methods_of(config):
@@ -66,12 +73,27 @@ def methods_of(config):
     }
 
 
-def fitter(network, config):
-    """Network and fit as one function: images (B * VIEWS, H, W, 3), person by person -> coefficients (B * VIEWS, K)."""
-    decoder = network.decoder
+def sees_smaller(network):
+    """The network as a function of pictures of any size: images (B, H, H, 3) -> coefficients (B, K)."""
+    width = network.decoder.camera.width
 
     def predict(images):
-        start = np.asarray(network(images))
+        smaller = Similarity(width / images.shape[2] * np.eye(2), np.zeros(2))
+        return np.asarray(network(np.stack([warp_image(image, smaller, width, width)[0] for image in images])))
+
+    return predict
+
+
+def fitter(network, decoder, config):
+    """Network and fit as one function: images (B * VIEWS, H, H, 3), person by person -> coefficients (B * VIEWS, K).
+
+    Args:
+        decoder: the network's, for a camera that sees these pictures.
+    """
+    look = sees_smaller(network)
+
+    def predict(images):
+        start = look(images)
         landmarks = np.asarray(decoder(start).landmarks)
         rows = []
         for i in range(0, len(images), VIEWS):

@@ -20,7 +20,7 @@ def test_the_paper_preset_holds_the_numbers_of_the_paper():
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UsageError, match="expected one of paper, classroom, portable-start, portable-middle, portable, got 'papr'"):
+    with pytest.raises(UsageError, match="paper, classroom, portable-start, portable-middle, portable, got 'papr'"):
         preset("papr")
 
 

@@ -34,7 +34,7 @@ class MeanFace:
 
 @pytest.fixture(scope="module")
 def content():
-    return fits(MeanFace(), count=2, sets=("in-domain",), config=SHORT)
+    return fits(MeanFace(), count=2, sets=("in-domain",), size=48, config=SHORT)
 
 
 def test_every_method_sees_the_same_faces_and_the_network_alone_is_not_fitted(content):
@@ -51,7 +51,7 @@ def test_every_method_sees_the_same_faces_and_the_network_alone_is_not_fitted(co
 def test_the_pictures_of_a_person_share_a_face_and_those_of_another_do_not():
     network = MeanFace()
     images = np.random.default_rng(0).random((2 * VIEWS, 24, 24, 3), np.float32)
-    identity = lambda config: network.decoder.layout.split(fitter(network, config)(images))["identity"]
+    identity = lambda config: network.decoder.layout.split(fitter(network, network.decoder, config)(images))["identity"]
     ways = methods_of(from_found_landmarks(SHORT))
     together, alone = identity(ways[PERSON]), identity(ways[EACH])
     assert np.array_equal(together[0], together[1]) and not np.array_equal(together[0], together[VIEWS])
@@ -63,8 +63,9 @@ def test_found_landmarks_start_a_fit_and_count_little():
     given = FitConfig()
     found = from_found_landmarks(given)
     assert found.landmark_steps == 0 < given.landmark_steps
-    assert found.weights.landmark == pytest.approx(given.weights.landmark / 10)
-    assert found.steps == given.steps and found.weights.regularisation == given.weights.regularisation
+    assert found.weights.landmark == pytest.approx(given.weights.landmark / 50)
+    assert found.weights.regularisation == pytest.approx(given.weights.regularisation / 2)
+    assert found.steps == given.steps and found.light_first and not given.light_first
 
 
 def test_less_error_of_the_later_method_reads_as_a_minus(content):
