@@ -126,7 +126,9 @@ def to_uint8(image):
     check_array("to_uint8", "image", image, "number ...")
     if np.isnan(image).any():
         raise ValueError(f"to_uint8: {int(np.isnan(image).sum())} values are NaN; expected numbers in [0, 1]")
-    return np.round(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
+    scaled = np.clip(image, 0.0, 1.0)
+    scaled *= 255
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
 def write_image(path, image, *, quality=95):
@@ -154,18 +156,18 @@ def write_image(path, image, *, quality=95):
         file.write(data.getvalue())
 
 
-def write_gif(path, frames, *, seconds=0.08):
+def write_gif(path, frames, *, seconds=0.08, each=map):
     """Write an endless animation; frames: a sequence of (H, W, 3) pictures in [0, 1] or uint8.
 
     All frames share the palette of 256 colours chosen for a sheet of some of them, so that still parts do not flicker.
 
     Args:
         seconds: time of one frame.
+        each: who looks up the colours of the frames: a function like `map`, for example that of a pool of threads.
     Raises:
         ValueError: if there is no frame, or their sizes differ, or the name does not end in .gif.
         ResourceError: if the file cannot be written; what was there before stays.
     """
-    import imageio.v3 as iio
     from PIL import Image
 
     path, frames = Path(path), [to_uint8(frame) for frame in frames]
@@ -175,10 +177,11 @@ def write_gif(path, frames, *, seconds=0.08):
         raise ValueError(f"write_gif: expected frames (H, W, 3) of one size, got {[frame.shape for frame in frames]}")
     sheet = Image.fromarray(np.concatenate(frames[:: max(len(frames) // 8, 1)], axis=0))
     palette = sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
-    limited = [np.asarray(Image.fromarray(frame).quantize(palette=palette).convert("RGB")) for frame in frames]
-    data = iio.imwrite("<bytes>", np.stack(limited), extension=".gif", duration=1000 * seconds, loop=0)
+    first, *others = each(lambda frame: Image.fromarray(frame).quantize(palette=palette), frames)
+    data = io.BytesIO()
+    first.save(data, format="GIF", save_all=True, append_images=others, duration=1000 * seconds, loop=0)
     with atomic_write(path) as file:
-        file.write(data)
+        file.write(data.getvalue())
 
 
 @check_shapes(image="number H W C")
