@@ -224,7 +224,7 @@ def run(options: ReconstructOptions):
     )  # fmt: skip
     result = result._replace(decoder=shown())
     print(f"{name}: reconstructed" + _spell_error(result))
-    print_table(write_results(folder, result))
+    print_table(write_results(folder, result, shown=_say_fitted))
 
 
 def open_photo(path, landmarks=None, **options):
@@ -251,6 +251,10 @@ def _first_picture(folder, result):
     folder.mkdir(parents=True, exist_ok=True)
     write_image(path, pictures.overlay(result.subject(), result.aligned.image))
     print(f"first picture: {path}; fitting it ...", flush=True)
+
+
+def _say_fitted(path):
+    print(f"fitted: {path}; writing meshes and the other pictures ...", flush=True)
 
 
 def _spell_error(result):

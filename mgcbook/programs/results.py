@@ -1,5 +1,6 @@
 """What a reconstruction leaves behind: pictures, meshes, numbers and a page that shows them, all in one folder."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from mgcbook.data.images import resize, to_uint8, write_gif, write_image
 from mgcbook.learning.metrics import nme
 from mgcbook.programs import page, pictures
 from mgcbook.programs.canvas import sheet
+from mgcbook.programs.doctor import usable_cores
 from mgcbook.programs.export import on_photograph, write_face, write_mesh
 
 CAPTIONS = {
@@ -22,6 +24,19 @@ CAPTIONS = {
     "error": "difference to the photograph",
     "poses": "from several sides",
 }
+
+
+FILES = {
+    **{f"{name}.png": caption for name, caption in CAPTIONS.items()},
+    "on_photograph.png": "the reconstruction where it came from",
+    "turntable.gif": "a turntable of the face and its shape",
+    "face.obj": "the mesh with colours (MeshLab, Blender)",
+    "face.ply": "the mesh with colours (MeshLab, CloudCompare)",
+    "face.glb": "the mesh with colours (browsers, slides)",
+    "face.json": "the coefficients by name, pose, light and camera",
+    "index.html": "a page with all pictures",
+}
+"""What `write_results` writes: name -> what it is."""
 
 
 class Reconstruction(NamedTuple):
@@ -61,27 +76,49 @@ def overview(result, width=224):
     return sheet([resize(picture / 255, width, width) for picture in (to_uint8(photo), *row)], gap=2)
 
 
-def write_results(folder, result, title=None):
-    """Write everything about a Reconstruction into a folder; returns [(path, what it is)]."""
+def write_results(folder, result, title=None, shown=None):
+    """Write everything about a Reconstruction into a folder, the overlay first; returns [(path, what it is)].
+
+    Args:
+        shown: called with the path of the overlay as soon as it can be looked at.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     face = result.subject()
-    written = []
-    for name, picture in pictures.gallery(face, result.aligned.image, result.given).items():
-        written.append((folder / f"{name}.png", CAPTIONS[name]))
-        write_image(written[-1][0], picture)
-    written.append((folder / "on_photograph.png", "the reconstruction where it came from"))
-    write_image(written[-1][0], on_photograph(face, result.photo, result.aligned.crop_from_photo))
-    written.append((folder / "turntable.gif", "a turntable of the face and its shape"))
-    write_gif(written[-1][0], pictures.turntable(face))
-    for suffix, use in ((".obj", "MeshLab, Blender"), (".ply", "MeshLab, CloudCompare"), (".glb", "browsers, slides")):
-        written.append((folder / f"face{suffix}", f"the mesh with colours ({use})"))
-        write_mesh(written[-1][0], face.vertices, face.triangles, np.clip(face.albedo, 0, 1))
-    written.append((folder / "face.json", "the coefficients by name, pose, light and camera"))
-    write_face(written[-1][0], result.coefficients, result.decoder, crop_from_photo=result.aligned.crop_from_photo,
+    views = pictures.as_seen(face, result.aligned.image, result.given)
+    write_image(folder / "overlay.png", views["overlay"])
+    if shown is not None:
+        shown(folder / "overlay.png")
+    cores = usable_cores()
+    # Two pools: what is written waits for nobody, and the turntable is drawn meanwhile.
+    with ThreadPoolExecutor(cores) as writers, ThreadPoolExecutor(cores) as painters:
+        jobs = [writers.submit(write, *args) for write, *args in _files(folder, result, face, views)]
+        write_gif(folder / "turntable.gif", pictures.turntable(face, each=painters.map), each=painters.map)
+        write_image(folder / "poses.png", pictures.poses(face, each=painters.map))
+        for job in jobs:
+            job.result()
+    _write_page(folder, result, title)
+    return [(folder / name, what) for name, what in FILES.items()]
+
+
+def _files(folder, result, face, views):
+    """What can be written at any time: (function, arguments), the slowest first."""
+    yield _write_on_photograph, folder / "on_photograph.png", result, face
+    for suffix in (".obj", ".ply", ".glb"):
+        yield write_mesh, folder / f"face{suffix}", face.vertices, face.triangles, np.clip(face.albedo, 0, 1)
+    for name, picture in views.items():
+        if name != "overlay":
+            yield write_image, folder / f"{name}.png", picture
+    yield _write_numbers, folder / "face.json", result, face
+
+
+def _write_on_photograph(path, result, face):
+    write_image(path, on_photograph(face, result.photo, result.aligned.crop_from_photo))
+
+
+def _write_numbers(path, result, face):
+    write_face(path, result.coefficients, result.decoder, crop_from_photo=result.aligned.crop_from_photo,
                landmarks=np.asarray(face.landmarks), photo=result.name)  # fmt: skip
-    written.append((_write_page(folder, result, title), "a page with all pictures"))
-    return written
 
 
 def _write_page(folder, result, title):
