@@ -21,9 +21,9 @@ from mgcbook.data.skin import skin_weight
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.programs.fit import FitConfig, fit, from_found_landmarks
 from mgcbook.programs.study_benchmark import table, weights_file
+from mgcbook.programs.study_cells import against
 from mgcbook.programs.study_files import about, write_json
 from mgcbook.programs.study_measure import METRICS, TestSet
-from mgcbook.programs.study_report import against
 from mgcbook.programs.trained import open_trained
 
 ALONE, EACH, PERSON_2D, PERSON = "network alone", "each picture by itself", "one person, 2D losses", "one person, all losses"

@@ -4,12 +4,12 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-
 from mgcbook.data.protocols.tables import published
 from mgcbook.errors import DataError
 from mgcbook.files import atomic_write
+from mgcbook.programs.study_cells import against, mean_and_deviation, number
 from mgcbook.programs.study_files import fingerprint, read_json
+from mgcbook.programs.study_fits import fits_sentences, fits_table
 from mgcbook.programs.study_settings import BASELINE, WARMUP
 from mgcbook.programs.study_statistics import Ablation
 from mgcbook.programs.trained import shipped_weights
@@ -37,15 +37,9 @@ def benchmark_table(content):
     lines = ["| set | " + " | ".join(BENCHMARK.values()) + " | spread, mm |", "|" + "---|" * (len(BENCHMARK) + 2)]
     for name, entry in content["sets"].items():
         cells = [against(entry["summary"][metric], entry["mean_face"][metric]) for metric in BENCHMARK]
-        cells += [_number(entry["summary"]["spread_mm"])]
+        cells += [number(entry["summary"]["spread_mm"])]
         lines.append(f"| {name}, {entry['faces']} faces | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def against(value, nothing):
-    """Found / mean face, and the change in percent."""
-    better = f" ({100 * (value / nothing - 1):+.0f} %)" if value is not None and nothing else ""
-    return f"{_number(value)} / {_number(nothing)}{better}"
 
 
 def ablation_table(content):
@@ -53,17 +47,11 @@ def ablation_table(content):
     study = Ablation(content)
     lines = ["| losses | seeds | " + " | ".join(TABLE.values()) + " |", "|" + "---|" * (len(TABLE) + 2)]
     for row in (*([WARMUP] if study.seeds(WARMUP) else []), *study.rows):
-        cells = [_mean_and_deviation(study.values(row, metric)) for metric in TABLE]
+        cells = [mean_and_deviation(study.values(row, metric)) for metric in TABLE]
         name = "what all rows begin with" if row == WARMUP else row
         lines.append(f"| {name} | {len(study.seeds(row))} | " + " | ".join(cells) + " |")
     nothing = content["mean_face"][study.first]["summary"]
-    return "\n".join([*lines, "| the mean face | | " + " | ".join(_number(nothing[metric]) for metric in TABLE) + " |"])
-
-
-def _mean_and_deviation(values):
-    if not np.isfinite(values).all():
-        return "-"
-    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "")
+    return "\n".join([*lines, "| the mean face | | " + " | ".join(number(nothing[metric]) for metric in TABLE) + " |"])
 
 
 def loss_shares(content):
@@ -85,7 +73,7 @@ def photographs_table(content):
     lines = ["| method | " + " | ".join(known["columns"]) + " |", "|" + "---|" * (len(known["columns"]) + 1)]
     rows = {**{f"{name} (published, all 2000)": numbers for name, numbers in known["rows"].items()},
             **{f"**{name}**, here": entry["numbers"] for name, entry in content["methods"].items()}}  # fmt: skip
-    return "\n".join([*lines, *(f"| {name} | " + " | ".join(map(_number, numbers)) + " |" for name, numbers in rows.items())])
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(map(number, numbers)) + " |" for name, numbers in rows.items())])
 
 
 def drawn(folder, beside, names=None):
@@ -143,8 +131,6 @@ def _ablation_blocks(content):
 
 
 def _fits_blocks(content):
-    from mgcbook.programs.study_fits import fits_sentences, fits_table
-
     return [
         "## From the network to a fitted face",
         _made(content),
@@ -159,7 +145,7 @@ def _bins(content):
 
 
 def _made(content):
-    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
     weights = content.get("weights")
     of = f"; weights {weights['file']} ({weights['sha256']}, step {weights['step']})" if weights else ""
     return f"{content['date']}; {versions}{of}."
@@ -179,12 +165,12 @@ def readme_block(results, pictures=()):
         parts += [f"{_whose(content)} on made-up faces it has never seen, found / mean face:", benchmark_table(content)]
     if "photographs" in results:
         content = results["photographs"]
-        rows = [f"{name} {_number(entry['numbers'][-1])} %" for name, entry in content["methods"].items()]
+        rows = [f"{name} {number(entry['numbers'][-1])} %" for name, entry in content["methods"].items()]
         bins = ", ".join(f"{count} at {name}°" for name, count in content["bins"].items())
         best = min(published()["aflw2000"]["rows"].items(), key=lambda row: row[1][-1])
         parts.append(f"{_whose(content)} on {content['count']} photographs of AFLW2000-3D ({bins}) from a face box alone, "
                      f"landmark error, mean of the bins of yaw: {', '.join(rows)}; the best published row, {best[0]} on all "
-                     f"2000: {_number(best[1][-1])} %.")  # fmt: skip
+                     f"2000: {number(best[1][-1])} %.")  # fmt: skip
     if "fits" in results:
         parts += ["Fitted from there without landmarks, found / mean face:", *_fits_blocks(results["fits"])[3:]]
     if "ablation" in results:
@@ -233,7 +219,3 @@ def _write(path, text, about):
     with atomic_write(path) as file:
         file.write(text.encode())
     print(f"{path}: {about}")
-
-
-def _number(value):
-    return "-" if value is None or not np.isfinite(value) else f"{value:.2f}"

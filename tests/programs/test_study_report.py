@@ -15,6 +15,7 @@ from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs import study, study_files, study_report
+from mgcbook.programs.study_cells import against, mean_and_deviation, number
 from mgcbook.programs.study_figures import CAPTIONS
 from mgcbook.programs.study_files import RESULTS, fingerprint, read_json, results_folder, write_json
 from mgcbook.programs.study_photographs import ALONE, box_around, photographs
@@ -50,6 +51,13 @@ def test_the_readme_says_what_the_numbers_say():
         assert (folder / "study.md").read_text(encoding="utf-8") == report(results, drawn(folder, folder)), "mgcbook study report"
     if "ablation" in results:
         assert {path.stem for path in folder.glob("figure-*.png")} == set(CAPTIONS), "mgcbook study report"
+
+
+def test_cells_tell_what_is_missing():
+    assert (number(1.234), number(None), number(np.nan)) == ("1.23", "-", "-")
+    assert (against(3.0, 4.0), against(None, 4.0), against(3.0, None)) == ("3.00 / 4.00 (-25 %)", "- / 4.00", "3.00 / -")
+    assert mean_and_deviation(np.array([1.0, 3.0])) == "2.000 ± 1.414" and mean_and_deviation(np.array([2.0])) == "2.000"
+    assert mean_and_deviation(np.array([1.0, np.nan])) == "-"
 
 
 def test_readers_find_the_results_in_a_checkout_and_in_an_installed_package(tmp_path, monkeypatch):
