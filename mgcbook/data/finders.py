@@ -27,10 +27,11 @@ class Finder:
         find: (H, W, 3) float32 RGB in [0, 1] -> (68, 2) or (5, 2) points x right, y down in pixels, the picture's upper left
             corner at (0, 0) and the middle of its first pixel at (0.5, 0.5); None where there is no face.
         name: in messages and reports.
+        told: `find` takes the name of the photograph as well, for messages of its own.
     """
 
-    def __init__(self, find, name):
-        self._find, self.name, self._lock = find, name, threading.Lock()
+    def __init__(self, find, name, *, told=False):
+        self._find, self.name, self._told, self._lock = find, name, told, threading.Lock()
 
     def __call__(self, photo, source="photograph"):
         """Landmarks of a photograph; (H, W, 3) -> (68, 2) or (5, 2) float64.
@@ -39,7 +40,7 @@ class Finder:
             DataError: if no face is found, or if what was found are no landmarks in this picture.
         """
         with self._lock:
-            points = self._find(photo)
+            points = self._find(photo, source) if self._told else self._find(photo)
         if points is None:
             raise DataError(f"{source}: {self.name} finds no face; cut it out or turn it upright, or give landmarks in a file")
         return check_landmarks(points, image_shape=photo.shape, source=f"{source}: landmarks by {self.name}")
@@ -56,7 +57,7 @@ def open_finder(what, *, device="cpu", network=None):
     Args:
         what: a function (see Finder), a landmark file, or a name: "network" or one of FINDERS.
         device: where a detector computes, "cpu" or "cuda".
-        network: called without arguments, it gives the function behind "network".
+        network: called without arguments, it gives the function behind "network", of a photograph and its name.
     Raises:
         UsageError: for an unknown name, or a detector that is not installed; the message says what to install.
     """
@@ -67,7 +68,7 @@ def open_finder(what, *, device="cpu", network=None):
     if str(what) in FINDERS:
         return Finder(FINDERS[str(what)](device), str(what))
     if str(what) == NETWORK and network is not None:
-        return Finder(network(), "the network")
+        return Finder(network(), "the network", told=True)
     path = Path(what)
     if path.suffix.lower() not in FIRST_PIXEL:
         raise UsageError(f"landmarks: expected a function, a file ending in {', '.join(FIRST_PIXEL)}, or one of the names "

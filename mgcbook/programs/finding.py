@@ -23,6 +23,6 @@ def open_finder(what, *, weights=None, network=None, device="cpu", box=CASCADE):
         from mgcbook.programs.trained import open_trained
 
         ready = network or open_trained(weights, device)
-        return lambda photo: find_landmarks(photo, ready, box=box)
+        return lambda photo, name: find_landmarks(photo, ready, name=name, box=box)
 
     return finders.open_finder(what, device=device, network=own)

@@ -78,6 +78,14 @@ def test_no_face_is_said_with_the_name_of_the_photograph(monkeypatch, faces):
         open_finder("face-alignment")(PHOTO, "me.jpg")
 
 
+def test_the_network_says_it_in_its_own_words():
+    def find(photo, name):
+        raise DataError(f"{name}: no face found")
+
+    with pytest.raises(DataError, match=r"^me\.jpg: no face found"):
+        open_finder("network", network=lambda: find)(PHOTO, "me.jpg")
+
+
 def test_a_detector_that_is_not_there_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "face_alignment", None)
     with pytest.raises(UsageError, match=r"pip install 'face-alignment>=1\.4'"):
@@ -129,6 +137,6 @@ def test_names_are_a_register(monkeypatch, points):
     monkeypatch.setitem(finders.FINDERS, "mine", lambda device: lambda photo: points)
     assert is_name("mine") and is_name("network") and not is_name("face.pts")
     assert open_finder("mine").name == "mine"
-    np.testing.assert_array_equal(open_finder("network", network=lambda: lambda photo: points)(PHOTO), points)
+    np.testing.assert_array_equal(open_finder("network", network=lambda: lambda photo, name: points)(PHOTO), points)
     with pytest.raises(UsageError, match=r"network, face-alignment, mine, got 'dlib'"):
         open_finder("dlib")

@@ -13,8 +13,10 @@ from mgcbook.data.landmarks import write_landmarks
 from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA
 from mgcbook.learning.decoder import Decoder
+from mgcbook.programs.config import TrainConfig
 from mgcbook.programs.fit import FitConfig
 from mgcbook.programs.fit_photos import find_landmark_file, fit_photos
+from tests.programs.toy import packed
 
 SHORT = FitConfig(landmark_steps=60, steps=2)
 SHORT_OPTIONS = ["--face", "light", "--size", "64", "--fit.landmark-steps", "60", "--fit.steps", "2"]
@@ -85,6 +87,15 @@ def test_a_photograph_without_landmarks_says_what_to_do(tmp_path, sample, capsys
     assert "mgcbook fit sample" in capsys.readouterr().err
     assert cli.main(["fit", "sample", "--landmarks", "a.pts", "b.pts"]) == 2
     assert "expected one file for each of 1 photos, got 2" in capsys.readouterr().err
+
+
+def test_a_photograph_without_a_face_is_called_by_its_name(tmp_path, monkeypatch, capsys):
+    """Whoever gives ten photographs has to know which."""
+    weights = packed(tmp_path / "network.safetensors", TrainConfig(depth=10, width=4, image_size=32, face="light"))
+    monkeypatch.setattr("mgcbook.programs.trained.SHIPPED", weights)
+    write_image(tmp_path / "Wall 3.png", np.full((80, 80, 3), 0.5, np.float32))
+    assert cli.main(["fit", str(tmp_path / "Wall 3.png"), *SHORT_OPTIONS]) == 3
+    assert "Wall 3: no face found in 80 x 80 pixels" in capsys.readouterr().err
 
 
 def test_five_landmarks_are_too_few(sample):
