@@ -13,6 +13,7 @@ import numpy as np
 
 from mgcbook.arrays import check_shapes
 from mgcbook.data.landmarks import check_landmarks, five_points
+from mgcbook.data.resample import sample
 from mgcbook.errors import DataError
 from mgcbook.face.camera import PAPER_CAMERA, camera_from_model, main_pose, pixel_grid, project, transform
 
@@ -135,7 +136,7 @@ def warp_image(image, target_from_image, height, width):
     image_from_target = target_from_image.inverse()
     positions = image_from_target.apply(pixel_grid(height, width))
     inside = np.all((positions >= 0) & (positions <= np.array(image.shape[1::-1])), axis=-1)
-    return _sample(image, positions, image_from_target.scale, "nearest"), inside.astype(np.float32)
+    return sample(image, positions, image_from_target.scale, "nearest"), inside.astype(np.float32)
 
 
 @check_shapes(photo="H W 3", picture="h w 3", alpha="h w")
@@ -157,7 +158,7 @@ def paste_back(photo, picture, alpha, crop_from_photo):
     positions = crop_from_photo.apply(pixel_grid(y1 - y0, x1 - x0) + np.array([x0, y0]))
     # Premultiplied: colour beyond the mask must not bleed in where alpha is between 0 and 1.
     layers = np.concatenate([picture * alpha[:, :, None], alpha[:, :, None]], axis=-1)
-    layers = _sample(layers, positions, crop_from_photo.scale, "constant")
+    layers = sample(layers, positions, crop_from_photo.scale, "constant")
     result[y0:y1, x0:x1] = layers[:, :, :3] + (1 - layers[:, :, 3:]) * result[y0:y1, x0:x1]
     return result
 
@@ -168,24 +169,3 @@ def _floor_min(points, axis):
 
 def _ceil_max(points, axis):
     return np.ceil(points.max(axis=axis))
-
-
-def _sample(image, positions, step, border):
-    """Bilinear values of the image at continuous positions (..., 2); step: image pixels between neighbouring positions."""
-    from scipy.ndimage import gaussian_filter, map_coordinates
-
-    blur = max(step - 1, 0) / 2  # standard deviation that removes what a grid this coarse cannot show
-    margin = int(np.ceil(4 * blur)) + 2
-    limit = np.array(image.shape[1::-1])
-    flat = positions.reshape(-1, 2)
-    # Only the part of the image that is looked at is blurred: photographs are large, faces in them small.
-    low = np.clip(np.floor(flat.min(axis=0)).astype(int) - margin, 0, limit - 1)
-    high = np.clip(np.ceil(flat.max(axis=0)).astype(int) + margin, low + 1, limit)
-    part = np.asarray(image[low[1] : high[1], low[0] : high[0]], dtype=np.float32)
-    if blur > 0:
-        part = gaussian_filter(part, (blur, blur, 0), mode=border)
-    # Pixel i has its centre at i + 0.5: position p reads index p - 0.5.
-    rows, columns = positions[..., 1] - low[1] - 0.5, positions[..., 0] - low[0] - 0.5
-    return np.stack(
-        [map_coordinates(part[:, :, i], [rows, columns], order=1, mode=border) for i in range(part.shape[2])], axis=-1
-    )

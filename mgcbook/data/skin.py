@@ -139,11 +139,9 @@ def likeness(image, landmarks):
         DataError: for landmarks of another count or not finite.
     """
     # Paper: has no such term; here: offered for fits of one photograph, because hair over the forehead pulls on shape and albedo.
-    from scipy.spatial import Delaunay
-
     points = check_landmarks(landmarks)
     points = points[CHEEKS_AND_NOSE] if len(points) == 68 else points
-    between = Delaunay(points).find_simplex(pixel_grid(*image.shape[:2])) >= 0
+    between = in_hull(points, pixel_grid(*image.shape[:2]))
     logs = np.log(np.asarray(image, dtype=np.float64).clip(0) + 0.05)  # 0.05: dark pixels have no colour worth comparing
     chroma = np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1)
     own = chroma[between & (skin_probability(image) > 0.5)]
@@ -156,5 +154,34 @@ def likeness(image, landmarks):
     precision = np.linalg.inv(2 * np.cov(core.T) + 0.02**2 * np.eye(2))
     distance = np.sqrt(np.einsum("...i,ij,...j->...", chroma - middle, precision, chroma - middle))
     face = points if len(landmarks) == 5 else np.asarray(landmarks)[17:]
-    inner = Delaunay(face).find_simplex(pixel_grid(*image.shape[:2])) >= 0
+    inner = in_hull(face, pixel_grid(*image.shape[:2]))
     return np.where(inner, 1, np.clip(2 - distance / 2.5, 0, 1)).astype(np.float32)
+
+
+@check_shapes(points="number L 2", positions="number ... 2")
+def in_hull(points, positions):
+    """Which positions lie in the convex hull of points, its border included; (L, 2), (..., 2) -> (...) bool."""
+    inside = np.ones(positions.shape[:-1], bool)
+    corners = _hull(points)
+    for (x, y), (next_x, next_y) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        inside &= (next_x - x) * (positions[..., 1] - y) >= (next_y - y) * (positions[..., 0] - x)
+    return inside
+
+
+def _hull(points):
+    """Corners of the convex hull in order, none on a line between its neighbours (Andrew 1979); (L, 2) -> (M, 2)."""
+    points = np.unique(np.asarray(points, np.float64), axis=0)
+    halves = []
+    for line in (points, points[::-1]):
+        chain = []
+        for point in line:
+            while len(chain) > 1 and _turn(*chain[-2:], point) <= 0:
+                chain.pop()
+            chain.append(point)
+        halves += chain[:-1]
+    return np.array(halves)
+
+
+def _turn(a, b, c):
+    """Above 0 where the way from a over b to c turns from x to y."""
+    return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])

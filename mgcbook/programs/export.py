@@ -87,8 +87,8 @@ def write_face(path, coefficients, decoder, *, crop_from_photo=None, landmarks=N
     if coefficients.shape != (decoder.layout.size,) or not np.isfinite(coefficients).all():
         raise DataError(f"coefficients: expected {decoder.layout.size} finite numbers, got {coefficients.shape}")
     parts = decoder.layout.split(coefficients)
-    view = decoder(coefficients[None])
-    rotation, translation = (np.asarray(part[0], dtype=np.float64) for part in view.camera_from_model)
+    pose = decoder.pose(decoder.layout.split(coefficients[None]))
+    rotation, translation = (np.asarray(part[0], dtype=np.float64) for part in pose)
     angles = euler_from_rotation(rotation[None])[0]
     camera = decoder.camera
     content = {

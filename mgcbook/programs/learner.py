@@ -27,13 +27,9 @@ class Learner:
     """
 
     def __init__(self, config, features=None, device="cpu", comm=None):
-        from mgcbook.data import builtin
-
         self.config, self.features, self.device, self.comm = config, features, device, comm
-        face = builtin.load(config.face).to(device)
-        layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
-        camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
-        self.decoder = Decoder(face, camera, layout, turn_about_face=config.turn_about_face, antialiased=config.antialiased)
+        self.decoder = open_decoder(config, device)
+        face, layout = self.decoder.model, self.decoder.layout
         self._supervised = None
         if config.supervision == "truth":
             from mgcbook.learning.supervised import SupervisedLoss
@@ -100,6 +96,16 @@ class Learner:
         photos = images[:, 0]
         columns = np.concatenate([photos, composite(view.image, view.mask, photos), view.image], axis=2)
         return np.clip(np.concatenate(list(columns), axis=0), 0, 1)
+
+
+def open_decoder(config, device="cpu"):
+    """The Decoder of a TrainConfig; device: where its arrays are, "cpu" or "cuda"."""
+    from mgcbook.data import builtin
+
+    face = builtin.load(config.face).to(device)
+    layout = Layout.of(face, rotation_scale=config.rotation_scale, translation_scale=config.translation_scale)
+    camera = PAPER_CAMERA.resized(config.image_size, config.image_size)
+    return Decoder(face, camera, layout, turn_about_face=config.turn_about_face, antialiased=config.antialiased)
 
 
 def _pretrained(path, params, batch_norm):

@@ -9,8 +9,7 @@ from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.resnet import prepare_inference
 from mgcbook.programs import checkpoint
 from mgcbook.programs.config import from_dict
-from mgcbook.programs.learner import Learner
-from mgcbook.programs.running import CHECKPOINTS
+from mgcbook.programs.learner import open_decoder
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "network.safetensors"
 """Where the weights are that come with the package."""
@@ -30,12 +29,12 @@ class Trained:
         params = {name: np.asarray(array, np.float32) for name, array in state.params.items()}  # a packed file holds 16 bits
         self._params, batch_norm = to_device((params, state.batch_norm), device)
         self._predict = prepare_inference(self._params, batch_norm)
-        self._learner = Learner(config)
+        self._decoder = open_decoder(config)
 
     @property
     def decoder(self):
         """The Decoder that its coefficients belong to; its camera sets the size of the images."""
-        return self._learner.decoder
+        return self._decoder
 
     @check_shapes(images="number B H W 3")
     def __call__(self, images):
@@ -75,6 +74,8 @@ def open_weights(path):
     path = Path(path)
     if not path.is_dir():
         return checkpoint.load(path)
+    from mgcbook.programs.running import CHECKPOINTS  # a run brings all that makes faces and batches
+
     found = checkpoint.latest(path / CHECKPOINTS)
     if found is None:
         raise DataError(f"{path}: no checkpoint there; is this the folder of a training run?")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mgcbook.data import align, augment, detect, images, landmarks, sensor, skin, skin_fit, visibility
+from mgcbook.data import align, augment, detect, images, landmarks, resample, sensor, skin, skin_fit, visibility
 from mgcbook.data.detect import FaceBox
 from mgcbook.data.protocols import icp, registered, rendered, scan, synthetic, tables
 from mgcbook.data.protocols import landmarks as landmark_protocol
@@ -56,6 +56,9 @@ DOORS = {
     landmarks.check_landmarks: (dict(landmarks=FACE_68), {"landmarks": REAL}),
     landmarks.five_points: (dict(landmarks=real(68, 2)), {"landmarks": RANK + REAL}),
     landmarks.flip_landmarks: (dict(landmarks=real(68, 2), width=9), {"landmarks": RANK + REAL}),
+    resample.sample: (dict(image=PICTURE, positions=real(9, 9, 2), step=2.0), {"image": REAL + LAST, "positions": REAL}),
+    resample.gaussian: (dict(image=PICTURE, deviation=1.0), {"image": LAST}),
+    skin.in_hull: (dict(points=FACE_68[:, :2], positions=real(9, 9, 2)), {"points": REAL, "positions": RANK + REAL}),
     skin.skin_probability: (dict(image=PICTURE), {"image": RANK}),
     skin_fit.fit_mixtures: (dict(rng=np.random.default_rng(0), skin=np.random.default_rng(1).random((120, 3)),
                                  other=np.random.default_rng(2).random((120, 3)), components=2), {"skin": REAL, "other": REAL}),

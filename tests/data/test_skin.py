@@ -106,3 +106,13 @@ def test_real_faces_hold_more_skin_than_their_surroundings(realkit):
         border[max(3 * y0 - 2 * y1, 0) : 3 * y1 - 2 * y0, max(3 * x0 - 2 * x1, 0) : 3 * x1 - 2 * x0] = False
         outside.append(weight[border].mean() if border.any() else 0.0)
     assert np.median(inside) > 0.8 and np.median(outside) < 0.45, (np.round(inside, 2), np.round(outside, 2))
+
+
+def test_hull(rng):
+    from scipy.spatial import Delaunay
+
+    square = np.array([[1.0, 1], [3, 1], [1, 3], [3, 3], [2, 2], [2, 1]])
+    inside = skin.in_hull(square, np.array([[2.5, 1.5], [1, 1], [2, 3], [3.1, 2], [0.9, 1], [2, 3.1]]))
+    np.testing.assert_array_equal(inside, [True, True, True, False, False, False])
+    points, positions = rng.normal(size=(30, 2)), rng.normal(size=(20, 50, 2))
+    np.testing.assert_array_equal(skin.in_hull(points, positions), Delaunay(points).find_simplex(positions) >= 0)

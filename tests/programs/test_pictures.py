@@ -146,3 +146,30 @@ def test_gallery_stages_and_turntable(face, photo):
     middle = [np.argwhere(is_face(frame[:, :112])).mean(axis=0)[1] for frame in frames]
     assert middle[0] == pytest.approx(middle[2], abs=0.5)
     assert not np.array_equal(frames[1], frames[3])
+
+
+def test_pictures_drawn_at_once_are_those_drawn_alone(face, photo):
+    at_once = pictures.as_seen(face, photo, face.landmarks + 3)
+    alone = {"overlay": pictures.overlay(face, photo), "geometry": pictures.geometry(face), "albedo": pictures.albedo(face),
+             "shading": pictures.shading(face), "depth": pictures.depth(face), "error": pictures.error_map(face, photo),
+             "landmarks": pictures.landmarks(face, photo, face.landmarks + 3)}  # fmt: skip
+    for name, picture in alone.items():
+        np.testing.assert_allclose(at_once[name], picture.astype(int), atol=1, err_msg=name)
+
+
+def test_sides_may_be_drawn_by_a_pool_of_threads(face):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        sides, sway = pictures.poses(face, yaws=(-20, 20), each=pool.map), pictures.turntable(face, frames=3, each=pool.map)
+    np.testing.assert_array_equal(sides, pictures.poses(face, yaws=(-20, 20)))
+    np.testing.assert_array_equal(sway, pictures.turntable(face, frames=3))
+    colored, clay = np.split(sway[-1], 2, axis=1)
+    last = pictures.turned(face, yaw=55 * np.sin(4 * np.pi / 3), pitch=10 * np.sin(8 * np.pi / 3))
+    np.testing.assert_allclose(colored, pictures.lit(last, scale=1).astype(int), atol=1)
+    np.testing.assert_allclose(clay, pictures.geometry(last, scale=1).astype(int), atol=1)
+
+
+def test_drawing_takes_the_mean_of_the_samples_of_a_pixel(rng):
+    fine = rng.random((6, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(pictures._shrunk(fine), fine.reshape(3, 2, 4, 2, 3).mean(axis=(1, 3)), atol=1e-6)

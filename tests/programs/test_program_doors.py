@@ -54,6 +54,7 @@ DOORS = {
     pictures.error_map: (dict(face=FACE, photo=PHOTO), {"photo": REAL}),
     pictures.landmarks: (dict(face=FACE, photo=PHOTO, true=MARKS[0]), {"photo": REAL, "true": REAL}),
     pictures.gallery: (dict(face=FACE, photo=PHOTO, true=MARKS[0]), {"photo": REAL, "true": REAL}),
+    pictures.as_seen: (dict(face=FACE, photo=PHOTO, true=MARKS[0]), {"photo": REAL, "true": REAL}),
     pictures.stages: (dict(face=FACE, photo=PHOTO, true=MARKS[0]), {"photo": REAL, "true": REAL}),
     protocols.spread: (dict(vertices=ROOM, points=ROOM, errors=ROOM[:, 0]),
                        dict.fromkeys(("vertices", "points", "errors"), REAL)),
