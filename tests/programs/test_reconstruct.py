@@ -76,27 +76,36 @@ def test_the_network_finds_landmarks_in_a_face_box(photo, decoder):
 
 
 def test_landmarks_of_the_network_count_little_in_the_fit_and_given_ones_fully(monkeypatch, decoder, photo):
-    asked = []
-    steps = lambda images, landmarks, decoder, config, **more: asked.append(config) or []
+    asked, begun = [], []
+    steps = lambda images, landmarks, decoder, config, *, start, **more: asked.append(config) or begun.append(start) or []
     monkeypatch.setattr(program, "fit_steps", steps)
-    network = MeanFace(decoder.model, yaw=0.0)
+    network = MeanFace(decoder.model, yaw=0.2)
     for landmarks in (None, photo.landmarks):
-        reconstruct(photo.image, decoder, landmarks=landmarks, network=network)
+        reconstruct(photo.image, decoder, landmarks=landmarks, network=network, box="whole")
     assert asked == [from_found_landmarks(FitConfig()), FitConfig()]
+    for start in begun:  # where the network is
+        assert_allclose(decoder.layout.split(start)["rotation"], [[0, 0.2, 0]], atol=1e-6)
 
 
 class KnowsWhere:
-    """A network that reads from the colours of a ramp where each pixel was, and says where given points are."""
+    """A network that reads from the colours of a ramp where each pixel was, and says where given points are.
 
-    def __init__(self, model, points, size):
+    Args:
+        wrong: about so many of the pictures of a look.
+    """
+
+    def __init__(self, model, points, size, wrong=0):
         self.model, self.camera, self.decoder, self._points, self._size = model, PAPER_CAMERA.resized(32, 32), self, points, size
-        self.seen = 0
+        self.seen, self.places, self._wrong = 0, [], wrong
 
     def __call__(self, images):
         if images.ndim == 3:  # as a decoder
             return SimpleNamespace(landmarks=images)
         self.seen += len(images)
-        return np.stack([self._find(image) for image in images])
+        self.places.append(images[0, 16, 16, :2] * self._size)
+        found = np.stack([self._find(image) for image in images])
+        found[: self._wrong] += 9
+        return found
 
     def _find(self, image):
         pixels = np.stack(np.meshgrid(np.arange(32) + 0.5, np.arange(32) + 0.5), axis=-1)[8:24, 8:24].reshape(-1, 2)
@@ -112,10 +121,12 @@ def test_all_crops_of_a_look_say_the_same_place_and_a_mirrored_face_gets_its_nam
     ramp = (np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5) / size
     ramp = np.concatenate([ramp, np.zeros((size, size, 1))], axis=-1).astype(np.float32)
     points = 150 + 0.3 * (photo.landmarks - photo.landmarks.mean(axis=0))
-    network = KnowsWhere(decoder.model, points, size)
-    found = find_landmarks(ramp, network, box=[*points.min(axis=0), *points.max(axis=0)])
-    assert_allclose(found, points, atol=0.05)
-    assert network.seen == program.LOOKS * 2 * len(program.CROPS)
+    for wrong in (0, 2):  # a look that misses the face changes little
+        network = KnowsWhere(decoder.model, points, size, wrong)
+        found = find_landmarks(ramp, network, box=[*points.min(axis=0) - 40, *points.max(axis=0)])
+        assert_allclose(found, points, atol=0.05)
+        assert network.seen == program.LOOKS * 2 * len(program.CROPS)
+        assert np.linalg.norm(network.places[1] - network.places[0]) > 10, "the box was not right; the second look knows better"
 
 
 def test_the_network_looks_where_it_is_told(photo, decoder):

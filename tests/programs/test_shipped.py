@@ -16,6 +16,7 @@ from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.metrics import nme
 from mgcbook.programs import reconstruct, trained
 from mgcbook.programs.config import PRESETS
+from mgcbook.programs.export import read_face
 from mgcbook.programs.fit import FitConfig
 from mgcbook.programs.model_card import FAILED
 from mgcbook.programs.reconstruct import ReconstructOptions, find_landmarks
@@ -104,4 +105,9 @@ def test_they_find_the_face_of_the_sample_photograph(shipped):
 def test_they_reconstruct_a_photograph(shipped, photo, tmp_path, capsys):
     reconstruct.run(replace(options(photo, tmp_path / "out"), fit=FitConfig(steps=20)))
     assert "anybody: reconstructed" in capsys.readouterr().out
-    assert read_image(tmp_path / "out" / "on_photograph.png").std() > 0.05
+    face, sample = read_face(tmp_path / "out" / "face.json"), sample_photo.load()
+    found = face["crop_from_photo"].inverse().apply(face["landmarks"])
+    assert 100 * nme(found[None], sample.landmarks[None])[0] < FAILED
+    drawn = np.abs(read_image(tmp_path / "out" / "on_photograph.png") - sample.image).max(axis=-1) > 0.02
+    low, high = sample.landmarks.min(axis=0), sample.landmarks.max(axis=0)
+    assert drawn[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])].mean() > 0.3 > drawn.mean()
