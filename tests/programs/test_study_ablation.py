@@ -113,8 +113,9 @@ def test_seeds_can_be_trained_by_several_commands(small, tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr(Study, "do", lambda self, row, seed: done.append((row and row.name, seed)) or True)
     monkeypatch.setattr(Study, "gather", lambda self: {})
-    study_ablation.run_ablation(study.Ablation("toy", tmp_path / "runs", tmp_path / "a.json", seed=1))
-    assert done == [(None, 1), (small.rows[0].name, 1)]
+    for seed in (1, 0):
+        study_ablation.run_ablation(study.Ablation("toy", tmp_path / "runs", tmp_path / "a.json", seed=seed))
+    assert done == [(row, seed) for seed in (1, 0) for row in (None, small.rows[0].name)]
     with pytest.raises(UsageError, match="seed: the scale toy has 0, 1, got 7"):
         study_ablation.run_ablation(study.Ablation("toy", tmp_path / "runs", tmp_path / "a.json", seed=7))
 

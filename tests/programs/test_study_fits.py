@@ -100,6 +100,7 @@ def test_found_landmarks_start_a_fit_and_count_little():
     assert found.landmark_steps == 0 < given.landmark_steps
     assert found.weights.landmark == pytest.approx(given.weights.landmark / 50)
     assert found.weights.regularisation == pytest.approx(given.weights.regularisation / 2)
+    assert found.rate == 2 * given.rate
     assert found.steps == given.steps and found.light_first and not given.light_first
 
 
