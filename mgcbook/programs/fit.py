@@ -27,7 +27,7 @@ from mgcbook.tape import value_and_grad
 FIT_WEIGHTS = Weights(landmark=5e-3, regularisation=2e-4)
 """Trade-off of the losses in a fit."""
 
-FOUND = 0.02
+FOUND = 0.1
 """How much landmarks count that a network found, beside given ones."""
 
 SHARED = ("identity", "albedo")
@@ -58,14 +58,14 @@ class FitConfig:
 
 
 def from_found_landmarks(config):
-    """The same fit for landmarks that a network found in the picture itself: they start it, and then count next to nothing.
+    """The same fit for landmarks that a network found in the picture itself: they start it, and then count little.
 
     They follow from what the network said, so falling down their loss again teaches nothing, and holds back what the picture
-    shows. Near the goal a fit can take larger steps and be freer, and the light that explains the picture is a better beginning
-    than the network's word for it. Chosen on made-up faces (`mgcbook study fits` measures others of their kind).
+    shows. The light that explains the picture is a better beginning than the network's word for it. How much they count was
+    chosen on made-up faces: less makes shapes better in pictures like those that the network learned from, and worse in others.
     """
-    weights = replace(config.weights, landmark=FOUND * config.weights.landmark, regularisation=0.5 * config.weights.regularisation)
-    return replace(config, landmark_steps=0, rate=2 * config.rate, light_first=True, weights=weights)
+    weights = replace(config.weights, landmark=FOUND * config.weights.landmark)
+    return replace(config, landmark_steps=0, light_first=True, weights=weights)
 
 
 class Progress(NamedTuple):
