@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mgcbook.data import sample_photo
+from mgcbook.data import builtin, sample_photo
+from mgcbook.data.benchmark import benchmark_faces
 from mgcbook.data.images import read_image, write_image
 from mgcbook.errors import DataError, UsageError
 from mgcbook.learning.metrics import nme
@@ -94,6 +95,17 @@ def test_they_are_small_and_follow_the_recipe(shipped, rng):
     assert_same(network, open_trained(shipped), rng)
     recipe = PRESETS["portable"]
     assert replace(network.config, steps=recipe.steps) == recipe
+
+
+def test_they_tell_made_up_faces_apart(shipped):
+    """A network that says the same of every face is as good as the mean face, and no better."""
+    network = open_trained()
+    decoder = network.decoder
+    faces = benchmark_faces("in-domain", decoder.camera.width, builtin.load_generator("light"))
+    items = [faces.item(index) for index in range(4)]
+    images, landmarks = (np.concatenate([item[name] for item in items]) for name in ("images", "landmarks"))
+    error = lambda rows: nme(np.asarray(decoder(rows).landmarks), landmarks).mean()
+    assert error(network(images)) < 0.4 * error(decoder.zeros(len(images)))
 
 
 def test_they_find_the_face_of_the_sample_photograph(shipped):
