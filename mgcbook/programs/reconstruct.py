@@ -138,6 +138,12 @@ def _landmarks_in_crops(photo, network, crop_from_photo):
     return np.median(points, axis=0)
 
 
+def warm_up(network):
+    """Load what a look will need, compiled code above all."""
+    camera = network.decoder.camera
+    network.decoder(network(np.zeros((2 * len(CROPS), camera.height, camera.width, 3), np.float32)))
+
+
 def _turn(degrees):
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return np.array([[cosine, -sine], [sine, cosine]])
@@ -215,12 +221,18 @@ def run(options: ReconstructOptions):
     own = str(options.landmarks) == NETWORK
     photo, landmarks, name = open_photo(options.photo, None if own else options.landmarks, device=options.device)
     weights = options.weights or (shipped_weights() if landmarks is None else None)
-    network = open_trained(weights, options.device) if own or weights is not None else None
+    is_seen, box = own or weights is not None, options.box
+    if is_seen and landmarks is None:  # looked for while the network is opened
+        searched = meanwhile(open_box(box), photo, name)
+        box = lambda _: searched()
+    network = open_trained(weights, options.device) if is_seen else None
     decoder, shown = open_decoders(options.face)
+    if network is not None:
+        warm_up(network)
     folder = options.out or Path("runs") / name
     result = reconstruct(
         photo, decoder, landmarks=landmarks, network=network, refine=options.refine == "yes", config=options.fit, name=name,
-        device=options.device, box=options.box, preview=lambda result: _first_picture(folder, result._replace(decoder=shown())),
+        device=options.device, box=box, preview=lambda result: _first_picture(folder, result._replace(decoder=shown())),
     )  # fmt: skip
     result = result._replace(decoder=shown())
     print(f"{name}: reconstructed" + _spell_error(result))

@@ -15,7 +15,7 @@ from mgcbook.learning.coefficients import Layout
 from mgcbook.learning.decoder import Decoder
 from mgcbook.programs import reconstruct as program
 from mgcbook.programs.fit import FitConfig, from_found_landmarks
-from mgcbook.programs.reconstruct import find_landmarks, open_photo, reconstruct
+from mgcbook.programs.reconstruct import find_landmarks, meanwhile, open_decoders, open_photo, reconstruct
 from mgcbook.programs.results import write_results
 from mgcbook.programs.stages import multi_view_sheet
 
@@ -181,3 +181,37 @@ def test_the_sheet_of_three_views_has_a_column_for_each(decoder, rng):
     assert picture.dtype == np.uint8
     assert picture.shape[1] >= 3 * 64
     assert picture.shape[0] >= 6 * 64
+
+
+def test_the_overlay_can_be_looked_at_before_the_rest_is_written(tmp_path, decoder, photo):
+    result = reconstruct(photo.image, decoder, landmarks=photo.landmarks, config=SHORT)
+    seen = []
+    write_results(tmp_path, result, shown=lambda path: seen.append((path, [file.name for file in tmp_path.iterdir()])))
+    assert seen == [(tmp_path / "overlay.png", ["overlay.png"])]
+
+
+def test_the_built_in_face_is_fitted_on_its_light_mesh_and_shown_on_the_full_one(monkeypatch, tmp_path, rng):
+    light, shown = open_decoders("full", PAPER_CAMERA.resized(64, 64))
+    full = shown()
+    assert len(full.model.mean) > 8 * len(light.model.mean) and full.camera == light.camera and full.layout == light.layout
+    row = (0.3 * rng.standard_normal((1, light.layout.size))).astype(np.float32)
+    assert_allclose(light(row).landmarks, full(row).landmarks, atol=1e-3)  # the same coefficients, the same face
+    builtin.load("light").save(tmp_path / "own.npz")
+    own, same = open_decoders(tmp_path / "own.npz")
+    assert same() is own and len(own.model.mean) == len(light.model.mean)
+    fitted, written = [], []
+    steps = program.fit_steps
+    monkeypatch.setattr(program, "fit_steps", lambda *a, **k: fitted.append(a[2]) or steps(*a, **k))
+    monkeypatch.setattr(program, "write_results", lambda folder, result, **more: written.append(result.decoder) or [(folder, "")])
+    program.run(program.ReconstructOptions("sample", out=tmp_path / "out", fit=SHORT))
+    assert [len(one.model.mean) for one in fitted + written] == [len(light.model.mean), len(full.model.mean)]
+
+
+def test_what_goes_wrong_meanwhile_is_told_when_it_is_asked_for():
+    def fails():
+        raise DataError("no face found")
+
+    ask = meanwhile(fails)
+    with pytest.raises(DataError, match="no face found"):
+        ask()
+    assert meanwhile(max, 3, 4)() == 4
