@@ -6,6 +6,7 @@ none. Whoever has landmarks should give them instead.
 """
 
 import functools
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +119,12 @@ def _faces_tilted(image, tilt):
 
 @functools.cache
 def _cascade():
-    import skimage.data
+    import skimage
     from skimage.feature import Cascade
 
-    return Cascade(skimage.data.lbp_frontal_face_cascade_filename())
+    path = Path(skimage.__file__).with_name("data") / "lbpcascade_frontalface_opencv.xml"
+    if not path.is_file():  # the function that knows better first imports all that a download needs
+        import skimage.data
+
+        path = skimage.data.lbp_frontal_face_cascade_filename()
+    return Cascade(str(path))
