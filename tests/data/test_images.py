@@ -179,3 +179,25 @@ def test_real_photographs_are_read(realkit):
         images.read_image(realkit / "hostile" / "truncated.jpg")
     with pytest.raises(DataError, match=r"not a known picture format|git lfs"):
         images.read_image(realkit / "hostile" / "lfs_pointer.mat")
+
+
+def test_large_png_are_compressed_less_and_lose_nothing(tmp_path, monkeypatch, rng):
+    picture = np.repeat(np.repeat(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), 5, axis=0), 5, axis=1)
+    images.write_image(tmp_path / "small.png", picture)
+    monkeypatch.setattr(images, "LARGE", 200 * 200)
+    images.write_image(tmp_path / "large.png", picture)
+    assert (tmp_path / "large.png").stat().st_size > (tmp_path / "small.png").stat().st_size
+    for name in ("small", "large"):
+        np.testing.assert_array_equal(images.to_uint8(images.read_image(tmp_path / f"{name}.png")), picture)
+
+
+def test_a_pool_of_threads_may_look_up_the_colours_of_a_film(tmp_path, rng):
+    from concurrent.futures import ThreadPoolExecutor
+
+    frames = rng.random((5, 20, 30, 3))
+    images.write_gif(tmp_path / "a.gif", frames)
+    with ThreadPoolExecutor(3) as pool:
+        images.write_gif(tmp_path / "b.gif", frames, each=pool.map)
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+    images.write_gif(tmp_path / "c.gif", frames, each=lambda function, items: map(function, items[::-1]))
+    assert (tmp_path / "a.gif").read_bytes() != (tmp_path / "c.gif").read_bytes()
