@@ -29,6 +29,8 @@ FIT_WEIGHTS = Weights(landmark=5e-3, regularisation=2e-4)
 
 FOUND = 0.1
 """How much landmarks count that a network found, beside given ones."""
+STEADY = {"reg_expression": 4.0, "reg_albedo": 5.0}
+"""Then moods and skin stay closer to the mean: colours that are fitted to lips and eyes in the wrong place wash them out."""
 
 SHARED = ("identity", "albedo")
 """Parts that photographs of one person have in common."""
@@ -64,7 +66,7 @@ def from_found_landmarks(config):
     shows. The light that explains the picture is a better beginning than the network's word for it. How much they count was
     chosen on made-up faces: less makes shapes better in pictures like those that the network learned from, and worse in others.
     """
-    weights = replace(config.weights, landmark=FOUND * config.weights.landmark)
+    weights = replace(config.weights, landmark=FOUND * config.weights.landmark, **STEADY)
     return replace(config, landmark_steps=0, light_first=True, weights=weights)
 
 

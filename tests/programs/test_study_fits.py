@@ -106,6 +106,8 @@ def test_found_landmarks_start_a_fit_and_count_little():
     assert found.landmark_steps == 0 < given.landmark_steps
     assert found.weights.landmark == pytest.approx(given.weights.landmark / 10)
     assert found.weights.regularisation == given.weights.regularisation
+    assert found.weights.reg_albedo > given.weights.reg_albedo and found.weights.reg_expression > given.weights.reg_expression
+    assert found.weights.reg_identity == given.weights.reg_identity
     assert (found.steps, found.rate) == (given.steps, given.rate) and found.light_first and not given.light_first
 
 
