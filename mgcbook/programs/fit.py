@@ -29,7 +29,7 @@ FIT_WEIGHTS = Weights(landmark=5e-3, regularisation=2e-4)
 
 FOUND = 0.1
 """How much landmarks count that a network found, beside given ones."""
-STEADY = {"reg_expression": 4.0, "reg_albedo": 5.0}
+STEADY = {"reg_expression": 12.0, "reg_albedo": 5.0}
 """Then moods and skin stay closer to the mean: colours that are fitted to lips and eyes in the wrong place wash them out."""
 
 SHARED = ("identity", "albedo")
