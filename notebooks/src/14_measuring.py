@@ -741,8 +741,9 @@ def curve_of(content):
     lines = {name: (cumulative(errors, limits), color) for (name, errors), color
              in zip(each.items(), (figures.ORANGE, figures.BLUE))}
     return sketches.distributions(
-        lines, limits, across="NME, %", of="photographs", alt="two rising "
-        "curves: part of the photographs with at most each error")
+        lines, limits, across="NME, %", of="photographs", width=3.3,
+        alt="two rising curves: part of the photographs with at most each error"
+    )
 
 
 study.shown(known, "photographs", curve_of)
