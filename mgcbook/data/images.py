@@ -129,7 +129,7 @@ def to_uint8(image):
     check_array("to_uint8", "image", image, "number ...")
     if np.isnan(image).any():
         raise ValueError(f"to_uint8: {int(np.isnan(image).sum())} values are NaN; expected numbers in [0, 1]")
-    scaled = np.clip(image, 0.0, 1.0)
+    scaled = np.clip(image, 0.0, 1.0)[...]  # an array even of one number
     scaled *= 255
     return np.rint(scaled, out=scaled).astype(np.uint8)
 

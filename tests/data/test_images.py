@@ -124,6 +124,7 @@ def test_missing_files_folders_and_nan(tmp_path):
 
 def test_uint8_rounds_clips_and_refuses_nan():
     np.testing.assert_array_equal(images.to_uint8(np.array([-1.0, 0.0, 0.1, 0.9999, 2.0])), [0, 0, 26, 255, 255])
+    assert images.to_uint8(np.float32(0.1)) == images.to_uint8(np.array(0.1)) == 26
     with pytest.raises(ValueError, match="1 values are NaN"):
         images.to_uint8(np.array([np.nan, 0.5]))
 
