@@ -52,6 +52,7 @@ def ply(vertices, triangles, colors):
 def glb(vertices, triangles, colors):
     """glTF 2.0 in one binary file, in metres, with normals; its vertex colours are linear light, which viewers turn back."""
     normals = vertex_normals(np.ascontiguousarray(vertices[None], np.float32), triangles.astype(np.int32))[0]
+    normals[~normals.any(axis=1)] = 0, 0, 1  # beside no area there is none, but the standard wants unit length
     parts = {"POSITION": (vertices / 1000).astype("<f4"), "NORMAL": normals.astype("<f4")}
     if colors is not None:
         parts["COLOR_0"] = _rgba(np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4))

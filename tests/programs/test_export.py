@@ -68,6 +68,17 @@ def test_glb_is_matte_with_normals_and_linear_colours(tmp_path):
     np.testing.assert_allclose(color / 255, ((COLORS[3] + 0.055) / 1.055) ** 2.4, atol=0.003)
 
 
+def test_glb_has_unit_normals_even_where_there_is_no_triangle(tmp_path):
+    export.write_mesh(tmp_path / "a.glb", PYRAMID, SIDES[:1])
+    data = (tmp_path / "a.glb").read_bytes()
+    length = struct.unpack("<I", data[12:16])[0]
+    tree = json.loads(data[20 : 20 + length])
+    place = tree["bufferViews"][tree["meshes"][0]["primitives"][0]["attributes"]["NORMAL"]]
+    start = 20 + length + 8 + place["byteOffset"]
+    normals = np.frombuffer(data[start : start + place["byteLength"]], "<f4").reshape(5, 3)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+
+
 @pytest.mark.parametrize("vertices, triangles, colors, name, message", [
     (PYRAMID * np.nan, SIDES, None, "a.obj", "not finite"),
     (PYRAMID, SIDES + 1, None, "a.ply", "there are 5"),
