@@ -90,7 +90,7 @@ def _recipe(shipped):
     """Data, and settings of all stages; the last as the file says."""
     last, usual = to_dict(shipped.config), to_dict(PRESETS[STAGES[-1]])
     stages = {STAGES[-1]: {**last, "steps": _steps(shipped)}}
-    while before := _before(next(iter(stages.values()))):
+    while (before := _before(next(iter(stages.values())))) and before not in stages:  # a stage may go on from itself
         stages = {before: to_dict(PRESETS[before]), **stages}
     older = ["", "the first stage of this file was", "the first two stages of this file were"][len(stages) - 1]
     if older:

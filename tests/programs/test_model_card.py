@@ -76,6 +76,7 @@ def test_it_gives_as_many_stages_as_the_file_says(tmp_path):
     for pretrained, columns, told in (
         ("runs/portable-start", "| `portable-start` | `portable` |", "; the first stage of this file was trained by an earlier"),
         ("", "| `portable` |", "a training has the same bits."),
+        ("runs/portable", "| `portable` |", "pretrained 'runs/portable' instead of 'runs/portable-middle'"),
     ):
         card = model_card(packed(tmp_path / "network.safetensors", replace(small, pretrained=pretrained)), {})
         assert f"| setting {columns}\n" in card and told in card
