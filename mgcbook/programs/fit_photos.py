@@ -42,7 +42,7 @@ class FitOptions:
     out: Path | None = None
     """Folder for the results; by default runs/<name of the first photograph>. Of several, each gets a folder in it."""
     face: str = "full"
-    """Face model: "light" or "full" for the built-in one, or a model file."""
+    """Face model: "light" or "full" for the built-in one (fitted on the light mesh in any case), or a model file."""
     size: int = 224
     """Width and height in pixels of the aligned photographs."""
     device: Literal["cpu", "cuda"] = "cpu"

@@ -152,8 +152,8 @@ def _turn(degrees):
 def open_decoders(face, camera=PAPER_CAMERA):
     """The Decoder to fit with, and a function that gives the one whose faces are shown: of the built-in face light and full.
 
-    The same coefficients mean the same face on both, and the pictures that a fit compares are coarser than the light mesh; its
-    steps take a quarter of the time. The full one is read meanwhile. Any other model is fitted as it is.
+    The same coefficients mean the same face on both, with the same landmarks, and a step of a fit takes a quarter of the time on
+    the light one. The full one is read meanwhile. Any other model is fitted as it is.
 
     Args:
         face: see `open_model`.
@@ -203,7 +203,7 @@ class ReconstructOptions:
     out: Path | None = None
     """Folder for the results; by default runs/<name of the photograph>."""
     face: str = "full"
-    """Face model: "light" or "full" for the built-in one, or a model file."""
+    """Face model: "light" or "full" for the built-in one (fitted on the light mesh in any case), or a model file."""
     refine: Literal["yes", "no"] = "yes"
     """Fit the photograph after the network has looked at it."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -236,7 +236,8 @@ def run(options: ReconstructOptions):
     )  # fmt: skip
     result = result._replace(decoder=shown())
     print(f"{name}: reconstructed" + _spell_error(result))
-    print_table(write_results(folder, result, shown=_say_fitted))
+    how = "found" if network is not None and options.refine == "no" else "fitted"
+    print_table(write_results(folder, result, shown=lambda path: _say_shown(how, path)))
 
 
 def open_photo(path, landmarks=None, **options):
@@ -265,8 +266,8 @@ def _first_picture(folder, result):
     print(f"first picture: {path}; fitting it ...", flush=True)
 
 
-def _say_fitted(path):
-    print(f"fitted: {path}; writing meshes and the other pictures ...", flush=True)
+def _say_shown(how, path):
+    print(f"{how}: {path}; writing meshes and the other pictures ...", flush=True)
 
 
 def _spell_error(result):
