@@ -227,7 +227,7 @@ def run(options: ReconstructOptions):
         box = lambda _: searched()
     network = open_trained(weights, options.device) if is_seen else None
     decoder, shown = open_decoders(options.face)
-    if network is not None:
+    if is_seen and landmarks is None:  # the search goes on
         warm_up(network)
     folder = options.out or Path("runs") / name
     result = reconstruct(

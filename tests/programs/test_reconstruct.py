@@ -192,11 +192,13 @@ def test_the_overlay_can_be_looked_at_before_the_rest_is_written(tmp_path, decod
 
 @pytest.mark.parametrize("refine, said", [("no", "found: "), ("yes", "fitted: ")])
 def test_a_picture_is_called_fitted_only_if_it_is(monkeypatch, tmp_path, capsys, decoder, refine, said):
-    monkeypatch.setattr("mgcbook.programs.trained.open_trained", lambda *_: MeanFace(decoder.model))
+    network = MeanFace(decoder.model)
+    monkeypatch.setattr("mgcbook.programs.trained.open_trained", lambda *_: network)
     monkeypatch.setattr(program, "write_results", lambda folder, _, shown: shown(folder / "overlay.png") or [(folder, "")])
     options = program.ReconstructOptions("sample", out=tmp_path, weights=tmp_path, face="light", refine=refine, fit=SHORT)
     program.run(options)
     assert f"{said}{tmp_path / 'overlay.png'}; writing" in capsys.readouterr().out
+    assert network.seen == [(1, 32, 32, 3)]  # with landmarks it looks once, and is not warmed up for more
 
 
 def test_the_built_in_face_is_fitted_on_its_light_mesh_and_shown_on_the_full_one(monkeypatch, tmp_path, rng):
