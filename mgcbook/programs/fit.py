@@ -66,7 +66,8 @@ def from_found_landmarks(config):
     shows. The light that explains the picture is a better beginning than the network's word for it. How much they count was
     chosen on made-up faces: less makes shapes better in pictures like those that the network learned from, and worse in others.
     """
-    weights = replace(config.weights, landmark=FOUND * config.weights.landmark, **STEADY)
+    untouched = {name: value for name, value in STEADY.items() if getattr(config.weights, name) == getattr(FIT_WEIGHTS, name)}
+    weights = replace(config.weights, landmark=FOUND * config.weights.landmark, **untouched)
     return replace(config, landmark_steps=0, light_first=True, weights=weights)
 
 

@@ -23,6 +23,9 @@ RECIPE = {"image_size": "width of the pictures, pixels", "steps": "steps", "batc
           "triples": "different faces", "learning_rate": "learning rate of Adam", "schedule": "its schedule",
           "augmentation": "augmentation", "clip_norm": "longest gradient", "seed": "seed"}  # fmt: skip
 """Settings in the card -> what they are called there."""
+EARLIER = {"111355b27a115584": "the first two stages of this file were trained by an earlier state, whose faces had tamer hair, "
+                               "so that yours will be another network of the same kind"}  # fmt: skip
+"""Fingerprint of weights -> which of their stages today's package would not repeat."""
 FEW = 0.05
 """A skin that fewer made-up faces have is called rare."""
 FAILED = 10.0
@@ -92,9 +95,8 @@ def _recipe(shipped):
     stages = {STAGES[-1]: {**last, "steps": _steps(shipped)}}
     while (before := _before(next(iter(stages.values())))) and before not in stages:  # a stage may go on from itself
         stages = {before: to_dict(PRESETS[before]), **stages}
-    older = ["", "the first stage of this file was", "the first two stages of this file were"][len(stages) - 1]
-    if older:
-        older = f"; {older} trained by an earlier state, so that yours will be another network of the same kind"
+    told = EARLIER.get(fingerprint(shipped.path))
+    older = f"; {told}" if told else ""
     rows = [(label, *(stage[name] for stage in stages.values())) for name, label in RECIPE.items()]
     other = [f"{name} {last[name]!r} instead of {usual[name]!r}" for name in usual if last[name] != usual[name]]
     return ["## What it learned from", "Made-up faces alone, drawn by `mgcbook.data.synthetic`: the built-in generator's "

@@ -11,7 +11,7 @@ from skimage.color import lab2rgb
 
 from mgcbook.programs import study, study_report
 from mgcbook.programs.config import PRESETS
-from mgcbook.programs.model_card import NAME, STAGES, model_card
+from mgcbook.programs.model_card import EARLIER, NAME, STAGES, model_card
 from mgcbook.programs.study_files import RESULTS, fingerprint
 from mgcbook.programs.study_report import load_results, run_report
 from mgcbook.programs.study_skin import TONES, skin_tones, typology_angle
@@ -66,7 +66,6 @@ def test_it_gives_all_stages_and_what_differs_from_the_preset(weights):
     assert f"| seed | {first.seed} | {middle.seed} | 7 |" in card
     assert f"| augmentation | {first.augmentation} | {middle.augmentation} | {last.augmentation} |" in card
     assert "depth 10 instead of 18" in card and "batch" not in card.split("Other than")[1].split("\n")[0]
-    assert "the same bits; the first two stages of this file were trained by an earlier state" in card
     assert len({stage.seed for stage in (first, middle, last)}) == 3  # other faces in each, as the sum of `triples` tells
 
 
@@ -74,12 +73,17 @@ def test_it_gives_as_many_stages_as_the_file_says(tmp_path):
     """What is told is told of the file, not of the presets of today."""
     small = replace(PRESETS["portable"], image_size=32, depth=10, width=4)
     for pretrained, columns, told in (
-        ("runs/portable-start", "| `portable-start` | `portable` |", "; the first stage of this file was trained by an earlier"),
+        ("runs/portable-start", "| `portable-start` | `portable` |", "a training has the same bits."),
         ("", "| `portable` |", "a training has the same bits."),
         ("runs/portable", "| `portable` |", "pretrained 'runs/portable' instead of 'runs/portable-middle'"),
     ):
         card = model_card(packed(tmp_path / "network.safetensors", replace(small, pretrained=pretrained)), {})
         assert f"| setting {columns}\n" in card and told in card
+
+
+def test_it_tells_of_known_weights_what_would_not_repeat(weights, monkeypatch):
+    monkeypatch.setitem(EARLIER, fingerprint(weights), "its first stage was another")
+    assert "a training has the same bits; its first stage was another." in model_card(weights, {})
 
 
 def test_make_weights_trains_the_stages_one_after_the_other():

@@ -1,6 +1,6 @@
 """The study's fits: the same faces for every method, one identity for the pictures of a person, and signs that can be trusted."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -107,6 +107,8 @@ def test_found_landmarks_start_a_fit_and_count_little():
     assert found.weights.landmark == pytest.approx(given.weights.landmark / 10)
     assert found.weights.regularisation == given.weights.regularisation
     assert found.weights.reg_albedo > given.weights.reg_albedo and found.weights.reg_expression > given.weights.reg_expression
+    own = from_found_landmarks(FitConfig(weights=replace(given.weights, reg_albedo=0.5))).weights
+    assert own.reg_albedo == 0.5 and own.reg_expression == found.weights.reg_expression  # what is asked for stays
     assert found.weights.reg_identity == given.weights.reg_identity
     assert (found.steps, found.rate) == (given.steps, given.rate) and found.light_first and not given.light_first
 
